@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Kernel differences that C code sees. Included first in every file of the
+ * module; the module itself reads as if only the newest kernel existed.
+ * RINGLET_HAVE_* come from compat/probes.mk.
+ */
+#ifndef RINGLET_COMPAT_H
+#define RINGLET_COMPAT_H
+
+#include <linux/hrtimer.h>
+#include <linux/mm.h>
+#include <linux/smp.h>
+#include <asm/cpufeature.h>
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+
+/* 6.1 and 6.12 know no LASS, and 6.1 no CET for user mode. */
+#ifndef X86_CR4_LASS
+#define X86_CR4_LASS	BIT_ULL(27)
+#endif
+
+static inline bool ringlet_host_has_user_cet(void)
+{
+#ifdef X86_FEATURE_USER_SHSTK
+	return boot_cpu_has(X86_FEATURE_USER_SHSTK);
+#else
+	return false;
+#endif
+}
+
+/* The kernel's own wrapper got a tracepoint that needs a header of its own. */
+static inline void ringlet_send_reschedule(int cpu)
+{
+#ifdef RINGLET_HAVE_ARCH_SEND_RESCHEDULE
+	arch_smp_send_reschedule(cpu);
+#else
+	smp_send_reschedule(cpu);
+#endif
+}
+
+#ifndef RINGLET_HAVE_VM_FLAGS_SET
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
+
+#ifndef RINGLET_HAVE_HRTIMER_SETUP
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*function)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
+#endif
+
+#endif

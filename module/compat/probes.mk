@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Finds out what the kernel we are built for offers, by looking at its headers.
+# Stable kernels move interfaces within one series, so versions say too little.
+# Each probe defines RINGLET_HAVE_... for C and assembler alike; only files in
+# module/compat/ may test those.
+
+ringlet-probe = $(if $(shell grep -sF $(2) $(srctree)/$(1) && echo y),-D$(strip $(3)))
+
+ringlet-probes := \
+	$(call ringlet-probe,arch/x86/include/asm/unwind_hints.h,'macro UNWIND_HINT_UNDEFINED',RINGLET_HAVE_UNWIND_HINT_UNDEFINED) \
+	$(call ringlet-probe,include/linux/mm.h,'void vm_flags_set',RINGLET_HAVE_VM_FLAGS_SET) \
+	$(call ringlet-probe,include/linux/hrtimer.h,'hrtimer_setup',RINGLET_HAVE_HRTIMER_SETUP) \
+	$(call ringlet-probe,arch/x86/include/asm/smp.h,'arch_smp_send_reschedule',RINGLET_HAVE_ARCH_SEND_RESCHEDULE)

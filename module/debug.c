@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Counters in debugfs: ringlet/<pid>-<n>/counters, a "name value" line each.
+ *
+ * The sum of the exits by reason equals exits_total once the vCPUs stand still;
+ * while they run the two are read at slightly different moments.
+ */
+#include "ringlet.h"
+
+#include <linux/seq_file.h>
+
+static struct dentry *root;
+static atomic_t count = ATOMIC_INIT(0);
+
+#define EXIT_NAME(name, text) [RINGLET_LEFT_##name] = text,
+static const char *const exit_names[] = { RINGLET_EXITS(EXIT_NAME) };
+
+static int counters_show(struct seq_file *m, void *unused)
+{
+	struct ringlet_vm *vm = m->private;
+	u64 exits[RINGLET_LEFT_COUNT] = {}, total = 0, halts = 0, tables = 0;
+	struct ringlet_vcpu *vcpu;
+	int i, reason;
+
+	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
+		vcpu = smp_load_acquire(&vm->vcpus[i]);
+		if (!vcpu)
+			continue;
+		for (reason = 0; reason < RINGLET_LEFT_COUNT; reason++)
+			exits[reason] += READ_ONCE(vcpu->exits[reason]);
+		total += READ_ONCE(vcpu->total_exits);
+		halts += READ_ONCE(vcpu->halts);
+		tables += READ_ONCE(vcpu->shadow.pages);
+	}
+	for (reason = 0; reason < RINGLET_LEFT_COUNT; reason++)
+		seq_printf(m, "exits_%s %llu\n", exit_names[reason], exits[reason]);
+	seq_printf(m, "exits_total %llu\nhalts %llu\nshadow_tables %llu\n", total, halts, tables);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(counters);
+
+/**
+ * ringlet_debug_add_vm() - show a VM's counters
+ * @vm: the VM; without debugfs nothing happens
+ */
+void ringlet_debug_add_vm(struct ringlet_vm *vm)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%d-%d", current->tgid, atomic_inc_return(&count));
+	vm->debugfs = debugfs_create_dir(name, root);
+	debugfs_create_file("counters", 0444, vm->debugfs, vm, &counters_fops);
+}
+
+/**
+ * ringlet_debug_remove_vm() - stop showing them
+ * @vm: the VM; readers have finished on return
+ */
+void ringlet_debug_remove_vm(struct ringlet_vm *vm)
+{
+	debugfs_remove_recursive(vm->debugfs);
+}
+
+/**
+ * ringlet_debug_init() - make the directory
+ */
+void ringlet_debug_init(void)
+{
+	root = debugfs_create_dir("ringlet", NULL);
+}
+
+/**
+ * ringlet_debug_exit() - remove it
+ */
+void ringlet_debug_exit(void)
+{
+	debugfs_remove_recursive(root);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Can this host carry Ringlet? Pure logic over what was read from the CPU, so
+ * that KUnit can try hosts that nobody here owns.
+ */
+#ifndef RINGLET_HOST_H
+#define RINGLET_HOST_H
+
+#include <linux/types.h>
+
+/**
+ * struct ringlet_host - what decides whether a host can carry guests
+ * @cr4: CR4
+ * @efer: EFER
+ * @star: STAR
+ * @sfmask: SFMASK
+ * @leaf1_ecx: CPUID.1:ECX
+ * @leaf7_ebx: CPUID.7.0:EBX
+ * @xen_pv: the host is itself a Xen PV guest
+ * @confidential: the host is a TDX, SEV-ES or SEV-SNP guest
+ */
+struct ringlet_host {
+	u64 cr4;
+	u64 efer;
+	u64 star;
+	u64 sfmask;
+	u32 leaf1_ecx;
+	u32 leaf7_ebx;
+	bool xen_pv;
+	bool confidential;
+};
+
+const char *ringlet_host_refusal(const struct ringlet_host *host);
+
+#endif

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The hypercalls, one function each, dispatched by the table that the uapi
+ * header defines them in. Arguments are the guest's word: each function checks
+ * its own and returns a negative errno to the guest, or ends it.
+ *
+ * Host kernel, process context; vcpu->mutex held.
+ */
+#include "ringlet.h"
+
+#include <linux/nospec.h>
+#include <linux/timekeeping.h>
+#include <linux/uaccess.h>
+#include <asm/desc_defs.h>
+#include <asm/processor-flags.h>
+#include <asm/segment.h>
+
+#include "descriptor.h"
+#include "trace.h"
+
+typedef enum ringlet_next (*hypercall_fn)(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result);
+
+static u64 *window_gdt(struct ringlet_vcpu *vcpu)
+{
+	return (u64 *)(vcpu->window.desc + RINGLET_DESC_GDT);
+}
+
+static enum ringlet_next hypercall_IRET(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	enum ringlet_next next = ringlet_event_return(vcpu);
+
+	*result = ringlet_gprs(vcpu)->rax;
+	return next;
+}
+
+static enum ringlet_next hypercall_SET_GATE(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	*result = ringlet_event_set_gate(vcpu, args[0], args[1]);
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_LOAD_CR3(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	int ret = ringlet_shadow_load_cr3(vcpu, args[0]);
+
+	*result = ret;
+	return ret == -ENOMEM ? ret : RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_FLUSH_TLB(struct ringlet_vcpu *vcpu, const u64 *args,
+					     u64 *result)
+{
+	switch (args[0]) {
+	case RINGLET_FLUSH_USER:
+		ringlet_shadow_flush_user(vcpu);
+		break;
+	case RINGLET_FLUSH_ALL:
+		ringlet_shadow_flush_all(vcpu);
+		break;
+	case RINGLET_FLUSH_ADDR:
+		ringlet_shadow_flush_address(vcpu, args[1]);
+		break;
+	default:
+		*result = -EINVAL;
+	}
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_LOAD_TLS(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	int i;
+
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++) {
+		if (!ringlet_tls_valid(args[i])) {
+			*result = -EINVAL;
+			return RINGLET_RESUME;
+		}
+	}
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
+		window_gdt(vcpu)[GDT_ENTRY_TLS_MIN + i] = ringlet_tls_sane(args[i]);
+	return RINGLET_RESUME;
+}
+
+/* As native load_gs_index(): a selector that cannot be loaded loads null. */
+static enum ringlet_next hypercall_LOAD_GS(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	u16 selector = ringlet_sane_selector(window_gdt(vcpu), GDT_ENTRIES, args[0]);
+	u64 descriptor = selector < 4 ? 0 : window_gdt(vcpu)[selector >> 3];
+
+	vcpu->window.state->gs = selector;
+	WRITE_ONCE(ringlet_shared(vcpu)->user_gsbase,
+		   (descriptor >> 16 & 0xffffff) | (descriptor >> 56 << 24));
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_HALT(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	WRITE_ONCE(ringlet_shared(vcpu)->flags, X86_EFLAGS_IF);
+	return ringlet_vcpu_halt(vcpu);
+}
+
+/* The run loop delivers before it enters: to come here is all there is to it. */
+static enum ringlet_next hypercall_DELIVER(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_SET_TIMER(struct ringlet_vcpu *vcpu, const u64 *args,
+					     u64 *result)
+{
+	ringlet_vcpu_set_timer(vcpu, args[0]);
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_CLOCK(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	switch (args[0]) {
+	case RINGLET_CLOCK_MONOTONIC:
+		*result = ktime_get_ns();
+		break;
+	case RINGLET_CLOCK_REALTIME:
+		*result = ktime_get_real_ns();
+		break;
+	default:
+		*result = -EINVAL;
+	}
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_CPUID(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
+	u32 out[4];
+
+	ringlet_cpuid(vcpu, args[0], args[1], out);
+	gprs->rdi = out[0];
+	gprs->rsi = out[1];
+	gprs->rdx = out[2];
+	gprs->r10 = out[3];
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_CONSOLE(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	if (!args[1])
+		return RINGLET_RESUME;
+	if (!ringlet_gpa_to_user(vcpu->vm, args[0], args[1])) {
+		*result = -EFAULT;
+		return RINGLET_RESUME;
+	}
+	vcpu->run->exit_reason = RINGLET_EXIT_CONSOLE;
+	vcpu->run->console.gpa = args[0];
+	vcpu->run->console.len = args[1];
+	return RINGLET_TO_LAUNCHER;
+}
+
+static enum ringlet_next hypercall_SHUTDOWN(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	u64 len = min_t(u64, args[2], RINGLET_SHUTDOWN_TEXT_MAX);
+	struct ringlet_run *run = vcpu->run;
+	void __user *text;
+
+	if (args[0] > RINGLET_SHUTDOWN_PANIC) {
+		*result = -EINVAL;
+		return RINGLET_RESUME;
+	}
+	memset(run->message, 0, sizeof(run->message));
+	text = len ? ringlet_gpa_to_user(vcpu->vm, args[1], len) : NULL;
+	if (text && copy_from_user(run->message, text, len))
+		memset(run->message, 0, sizeof(run->message));
+	run->exit_reason = RINGLET_EXIT_SHUTDOWN;
+	run->shutdown.reason = args[0];
+	WRITE_ONCE(vcpu->vm->dead, true);
+	return RINGLET_TO_LAUNCHER;
+}
+
+/* Debug register number to its place in vcpu->dr[]; -1 if there is none. */
+static int dr_index(u64 nr)
+{
+	if (nr < 4)
+		return nr;
+	if (nr == 6 || nr == 7)
+		return nr - 2;
+	return -1;
+}
+
+static enum ringlet_next hypercall_GET_DR(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	int index = dr_index(args[0]);
+
+	if (index < 0)
+		*result = -EINVAL;
+	else
+		ringlet_gprs(vcpu)->rdi = vcpu->dr[index];
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_SET_DR(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+{
+	int index = dr_index(args[0]);
+
+	/* DR0-3 may hold any address that fits the CPU; 6 and 7 are 32 bits. */
+	if (index < 0 || (index < 4 ? !ringlet_canonical(args[1]) : args[1] >> 32))
+		*result = -EINVAL;
+	else
+		vcpu->dr[index] = args[1];
+	return RINGLET_RESUME;
+}
+
+#define DISPATCH(nr, name, nargs, what) [nr] = hypercall_##name,
+static const hypercall_fn hypercalls[] = { RINGLET_HYPERCALLS(DISPATCH) };
+
+/**
+ * ringlet_hypercall() - SYSCALL in guest kernel mode
+ * @vcpu: whose; RAX is the number
+ *
+ * Return: what to do next.
+ */
+enum ringlet_next ringlet_hypercall(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
+	const u64 args[5] = { gprs->rdi, gprs->rsi, gprs->rdx, gprs->r10, gprs->r8 };
+	u64 nr = gprs->rax, result = 0;
+	enum ringlet_next next;
+
+	ringlet_left(vcpu, RINGLET_LEFT_HYPERCALL);
+	if (nr >= ARRAY_SIZE(hypercalls)) {
+		gprs->rax = -ENOSYS;
+		return RINGLET_RESUME;
+	}
+	nr = array_index_nospec(nr, ARRAY_SIZE(hypercalls));
+	next = hypercalls[nr](vcpu, args, &result);
+	trace_ringlet_hypercall(vcpu->id, nr, args[0], args[1], args[2], result);
+	gprs->rax = result;
+	return next;
+}

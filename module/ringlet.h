@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The module's own structures and what its files offer one another, file by
+ * file. Everything runs in the host kernel, on the host's tables; the only code
+ * that does not is switcher/switch.S.
+ *
+ * Who owns what. A vCPU's window, shadow tables and virtual registers belong to
+ * the thread that runs it (vcpu->mutex); nobody else reads or writes them.
+ * Others reach a vCPU through its atomic fields only: requests, irq_pending,
+ * mode. What the vCPUs of a VM share is the memory slots (fixed once a vCPU
+ * exists) and, for the mmu_notifier, the frame table and its lock.
+ */
+#ifndef RINGLET_H
+#define RINGLET_H
+
+#include "compat/compat.h"
+
+#include <linux/atomic.h>
+#include <linux/debugfs.h>
+#include <linux/hrtimer.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#include "../include/uapi/ringlet.h"
+#include "../switcher/window.h"
+#include "exits.h"
+#include "paging.h"
+
+#define RINGLET_MODULE_VERSION	"0.1"
+
+struct ringlet_slot;
+struct ringlet_vcpu;
+
+/**
+ * struct ringlet_window - one vCPU's window, see switcher/window.h
+ * @base: its address in the slot, the same in both worlds
+ * @index: its place among the mm's windows
+ * @slot: the mm's slot that it is in
+ * @state: kernel's address of the state page
+ * @desc: of the descriptor page: GDT, TSS, IST stacks
+ * @idt: of the IDT page
+ * @shared: of the page shared with the guest
+ * @table: page table of the window; in the launcher's tree and the vCPU's own
+ * @root_entry: top-level entry of the vCPU's own tree, for its shadow roots
+ * @own: the vCPU's own upper tables, [0] next to the top
+ * @pcid: first of the two hardware PCIDs of its roots, 0 if there are none
+ */
+struct ringlet_window {
+	unsigned long base;
+	unsigned int index;
+	struct ringlet_slot *slot;
+	struct ringlet_window_state *state;
+	u8 *desc;
+	gate_desc *idt;
+	struct ringlet_shared *shared;
+	u64 *table;
+	u64 root_entry;
+	u64 *own[3];
+	unsigned int pcid;
+};
+
+/* Guest address spaces whose shadows are kept at once; Linux uses six PCIDs. */
+#define RINGLET_TAGS	8
+
+/**
+ * struct ringlet_tag - the shadow of one guest address space
+ * @live: in use
+ * @split: @klower is in use, see there
+ * @pcid: guest PCID
+ * @cr3: guest CR3 without PCID and NOFLUSH
+ * @used: when it was last current, for eviction
+ * @lower: level-4 table of the lower half: user pages, in both roots
+ * @klower: the kernel root's own lower half, once the guest has mapped a
+ *	supervisor page down there (text poking does)
+ * @uroot: hardware root for guest user mode
+ * @kroot: hardware root for guest kernel mode
+ */
+struct ringlet_tag {
+	bool live;
+	bool split;
+	u16 pcid;
+	u64 cr3;
+	u64 used;
+	u64 *lower;
+	u64 *klower;
+	u64 *uroot;
+	u64 *kroot;
+};
+
+/**
+ * struct ringlet_shadow - a vCPU's shadow page tables
+ * @tags: address spaces
+ * @current: the one that guest CR3 names
+ * @upper: level-4 table of the upper half, shared by all kernel roots
+ * @clock: counts uses of tags
+ * @pages: tables in use below level 4
+ * @max_pages: more are not allocated: everything is dropped instead
+ */
+struct ringlet_shadow {
+	struct ringlet_tag tags[RINGLET_TAGS];
+	struct ringlet_tag *current_tag;
+	u64 *upper;
+	u64 clock;
+	unsigned long pages;
+	unsigned long max_pages;
+};
+
+/**
+ * struct ringlet_memslot - guest memory
+ * @gfn: first guest frame
+ * @npages: frames
+ * @hva: launcher's address
+ * @shadowed: a bit for each frame that a shadow leaf may point to; set under
+ *	mn_lock, cleared when all shadows have been told to go
+ */
+struct ringlet_memslot {
+	u64 gfn;
+	unsigned long npages;
+	unsigned long hva;
+	unsigned long *shadowed;
+};
+
+/**
+ * struct ringlet_vm - a guest
+ * @kref: the VM's fd and each vCPU's hold one
+ * @mm: the launcher's; mmgrab'ed: its page tables outlive its users
+ * @mn: follows changes of @mm
+ * @mn_lock: protects @mn_active, @mn_seq and setting leaves against them
+ * @mn_active: invalidations under way
+ * @mn_seq: counts those that ended
+ * @lock: memory slots and the making of vCPUs
+ * @slots: memory; immutable once nr_vcpus is not 0
+ * @nr_slots: of them
+ * @vcpus: by number; set once, under @lock, then read without
+ * @nr_vcpus: made so far
+ * @dead: the guest ended; RUN is refused
+ * @debugfs: directory with the counters
+ */
+struct ringlet_vm {
+	struct kref kref;
+	struct mm_struct *mm;
+	struct mmu_notifier mn;
+	spinlock_t mn_lock;
+	unsigned int mn_active;
+	unsigned long mn_seq;
+	struct mutex lock;
+	struct ringlet_memslot slots[RINGLET_MEMORY_SLOTS];
+	int nr_slots;
+	struct ringlet_vcpu *vcpus[RINGLET_MAX_VCPUS];
+	int nr_vcpus;
+	bool dead;
+	struct dentry *debugfs;
+};
+
+/* ringlet_vcpu.requests, handled by the owner before it enters the guest. */
+enum ringlet_request {
+	RINGLET_REQ_FLUSH,	/* drop all shadow tables */
+	RINGLET_REQ_KICK,	/* look again: something is pending */
+};
+
+/* ringlet_vcpu.mode: whether an IPI is needed to reach it. */
+enum ringlet_mode {
+	RINGLET_OUTSIDE,
+	RINGLET_IN_GUEST,
+};
+
+/**
+ * struct ringlet_vcpu - a virtual CPU
+ * @vm: its VM
+ * @id: its number
+ * @mutex: held while it runs; protects all that is not said to be atomic
+ * @window: its window
+ * @shadow: its shadow tables
+ * @run: page shared with the launcher
+ * @user_mode: guest user mode; else guest kernel mode
+ * @kernel_gsbase: kernel mode's GS base while in user mode
+ * @gates: guest kernel's entry points, by gate index (event.c)
+ * @dr: guest debug registers 0-3, [4] = DR6, [5] = DR7
+ * @mmio: an access that the launcher is serving
+ * @mmio.pending: there is one
+ * @mmio.is_write: of this kind
+ * @mmio.len: bytes
+ * @mmio.reg: register that a read goes to (SDM encoding order)
+ * @mmio.zero_extend: clear the rest of it (MOVZX and 32-bit loads)
+ * @xcr0: guest XCR0
+ * @fpu: guest's FPU image; size and layout as the CPU says
+ * @irq_pending: raised lines; atomic, from any context
+ * @timer: the one-shot timer
+ * @requests: atomic bits, enum ringlet_request
+ * @mode: enum ringlet_mode, atomic
+ * @cpu: where it runs while in the guest
+ * @wait: where HALT sleeps
+ * @left: reason of the exit being handled
+ * @exits: by reason
+ * @total_exits: returns of the switcher
+ * @halts: sleeps in HALT
+ */
+struct ringlet_vcpu {
+	struct ringlet_vm *vm;
+	u32 id;
+	struct mutex mutex;
+	struct ringlet_window window;
+	struct ringlet_shadow shadow;
+	struct ringlet_run *run;
+	bool user_mode;
+	u64 kernel_gsbase;
+	u64 gates[RINGLET_GATE_EXCEPTIONS + 4];
+	u64 dr[6];
+	struct {
+		bool pending;
+		bool is_write;
+		u8 len;
+		u8 reg;
+		bool zero_extend;
+	} mmio;
+	u64 xcr0;
+	void *fpu;
+	atomic64_t irq_pending;
+	struct hrtimer timer;
+	unsigned long requests;
+	int mode;
+	int cpu;
+	wait_queue_head_t wait;
+	enum ringlet_exit left;
+	u64 exits[RINGLET_LEFT_COUNT];
+	u64 total_exits;
+	u64 halts;
+};
+
+/* What a handler wants of the run loop. Negative: an errno for the launcher. */
+enum ringlet_next {
+	RINGLET_FIRST_ERRNO = -4095,	/* makes the type a signed one */
+	RINGLET_RESUME = 0,		/* enter the guest again */
+	RINGLET_TO_LAUNCHER,	/* run->exit_reason is set: RUN returns 0 */
+};
+
+/* vcpu.c: the run loop */
+struct ringlet_vcpu *ringlet_vcpu_create(struct ringlet_vm *vm, u32 id);
+void ringlet_vcpu_destroy(struct ringlet_vcpu *vcpu);
+int ringlet_vcpu_run(struct ringlet_vcpu *vcpu);
+int ringlet_vcpu_get_regs(struct ringlet_vcpu *vcpu, struct ringlet_regs *regs);
+int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu, const struct ringlet_regs *regs);
+void ringlet_vcpu_raise(struct ringlet_vcpu *vcpu, unsigned int line);
+void ringlet_vcpu_kick(struct ringlet_vcpu *vcpu, bool wait);
+enum ringlet_next ringlet_vcpu_halt(struct ringlet_vcpu *vcpu);
+void ringlet_vcpu_set_timer(struct ringlet_vcpu *vcpu, u64 ns);
+__printf(2, 3) enum ringlet_next ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...);
+
+/* vm.c: VMs and memory slots */
+struct ringlet_vm *ringlet_vm_create(void);
+void ringlet_vm_get(struct ringlet_vm *vm);
+void ringlet_vm_put(struct ringlet_vm *vm);
+int ringlet_vm_set_memory(struct ringlet_vm *vm, const struct ringlet_memory *memory);
+int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id, struct ringlet_vcpu **vcpup);
+
+/* memory.c: guest memory through the launcher's mm */
+void __user *ringlet_gpa_to_user(struct ringlet_vm *vm, u64 gpa, unsigned long len);
+int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data, unsigned int len);
+int ringlet_map_frame(struct ringlet_vcpu *vcpu, const struct ringlet_translation *t,
+		      bool write, bool private_nx, u64 *leaf);
+int ringlet_read_gpte(void *context, u64 gpa, u64 *entry);
+int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t, bool write);
+int ringlet_memory_register(struct ringlet_vm *vm);
+void ringlet_memory_unregister(struct ringlet_vm *vm);
+
+/* shadow.c: shadow page tables */
+int ringlet_shadow_init(struct ringlet_vcpu *vcpu);
+void ringlet_shadow_exit(struct ringlet_vcpu *vcpu);
+enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva, u32 error);
+int ringlet_shadow_load_cr3(struct ringlet_vcpu *vcpu, u64 cr3);
+void ringlet_shadow_flush_user(struct ringlet_vcpu *vcpu);
+void ringlet_shadow_flush_all(struct ringlet_vcpu *vcpu);
+void ringlet_shadow_flush_address(struct ringlet_vcpu *vcpu, u64 gva);
+u64 ringlet_shadow_root(struct ringlet_vcpu *vcpu);
+
+/* window.c: the slot, windows and their tables */
+int ringlet_window_create(struct ringlet_vcpu *vcpu);
+void ringlet_window_destroy(struct ringlet_vcpu *vcpu);
+
+/* switch.c: around the switcher */
+void ringlet_switch_init_vcpu(struct ringlet_vcpu *vcpu);
+void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu);
+void ringlet_switch_finish(struct ringlet_vcpu *vcpu);
+
+/* fpu.c */
+int ringlet_fpu_init(void);
+int ringlet_fpu_create(struct ringlet_vcpu *vcpu);
+void ringlet_fpu_destroy(struct ringlet_vcpu *vcpu);
+void ringlet_fpu_load(struct ringlet_vcpu *vcpu);
+void ringlet_fpu_save(struct ringlet_vcpu *vcpu);
+u64 ringlet_fpu_xcr0_mask(void);
+
+/* event.c: entering the guest kernel, returning from it */
+enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu, unsigned int gate, u64 error);
+enum ringlet_next ringlet_event_page_fault(struct ringlet_vcpu *vcpu, u64 gva, u32 error);
+enum ringlet_next ringlet_event_return(struct ringlet_vcpu *vcpu);
+enum ringlet_next ringlet_event_interrupt(struct ringlet_vcpu *vcpu);
+bool ringlet_event_pending(struct ringlet_vcpu *vcpu);
+int ringlet_event_set_gate(struct ringlet_vcpu *vcpu, u64 gate, u64 address);
+
+/* hypercall.c */
+enum ringlet_next ringlet_hypercall(struct ringlet_vcpu *vcpu);
+
+/* cpuid.c: what the guest is told about its CPU */
+void ringlet_cpuid(struct ringlet_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4]);
+
+/* emulate.c: instructions that ring 3 may not execute, and MMIO */
+bool ringlet_emulate(struct ringlet_vcpu *vcpu, enum ringlet_next *next);
+enum ringlet_next ringlet_emulate_mmio(struct ringlet_vcpu *vcpu, u64 gpa);
+void ringlet_emulate_mmio_done(struct ringlet_vcpu *vcpu);
+u64 *ringlet_gpr(struct ringlet_vcpu *vcpu, unsigned int reg);
+
+
+/* debug.c: counters */
+void ringlet_debug_init(void);
+void ringlet_debug_exit(void);
+void ringlet_debug_add_vm(struct ringlet_vm *vm);
+void ringlet_debug_remove_vm(struct ringlet_vm *vm);
+
+/* device.c: /dev/ringlet */
+int ringlet_device_init(void);
+void ringlet_device_exit(void);
+
+static inline struct ringlet_gprs *ringlet_gprs(struct ringlet_vcpu *vcpu)
+{
+	return &vcpu->window.state->gprs;
+}
+
+static inline struct ringlet_shared *ringlet_shared(struct ringlet_vcpu *vcpu)
+{
+	return vcpu->window.shared;
+}
+
+static inline void ringlet_request(struct ringlet_vcpu *vcpu, enum ringlet_request request)
+{
+	set_bit(request, &vcpu->requests);
+}
+
+/* Say what the exit being handled was; the run loop counts the last word. */
+static inline void ringlet_left(struct ringlet_vcpu *vcpu, enum ringlet_exit why)
+{
+	vcpu->left = why;
+}
+
+#endif

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The C around the switcher: what must be put aside before a guest may run and
+ * put back after, and what the host is owed for what arrived meanwhile.
+ *
+ * Everything from ringlet_switch_to_guest()'s first line to its last runs with
+ * interrupts off on one CPU. No MSR of ours stays behind: KVM samples LSTAR and
+ * its kin when it enables a CPU and must never find our values there
+ * (pitfalls 4), so they are written at entry and what was found is put back at
+ * exit.
+ */
+#include "ringlet.h"
+
+#include <linux/kvm_host.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/mce.h>
+#include <asm/msr.h>
+#include <asm/trapnr.h>
+
+#include "descriptor.h"
+
+void ringlet_call_host_gate(unsigned long handler);
+
+/* What the guest must not see or change, as it was found. */
+struct host_state {
+	u64 lstar, cstar, sysenter_cs, tsc_aux, u_cet;
+	unsigned long dr[4], dr7;
+	u16 ldt;
+	bool guest_dr;
+};
+
+static unsigned long window_address(struct ringlet_vcpu *vcpu, char *text)
+{
+	return vcpu->window.base + (text - ringlet_text_start);
+}
+
+/* MSRs that decide where ring 3 can enter ring 0, and what it can read. */
+static void load_guest_msrs(struct ringlet_vcpu *vcpu, struct host_state *host)
+{
+	rdmsrl(MSR_LSTAR, host->lstar);
+	rdmsrl(MSR_CSTAR, host->cstar);
+	wrmsrl(MSR_LSTAR, window_address(vcpu, ringlet_lstar));
+	wrmsrl(MSR_CSTAR, window_address(vcpu, ringlet_cstar));
+	/* A null CS makes SYSENTER #GP in ring 3. */
+	rdmsrl(MSR_IA32_SYSENTER_CS, host->sysenter_cs);
+	if (host->sysenter_cs)
+		wrmsr(MSR_IA32_SYSENTER_CS, 0, 0);
+	if (boot_cpu_has(X86_FEATURE_RDTSCP)) {
+		rdmsrl(MSR_TSC_AUX, host->tsc_aux);
+		if (host->tsc_aux != vcpu->id)
+			wrmsr(MSR_TSC_AUX, vcpu->id, 0);
+	}
+	/* The launcher's shadow stack and IBT are not the guest's. */
+	host->u_cet = 0;
+	if (ringlet_host_has_user_cet()) {
+		rdmsrl(MSR_IA32_U_CET, host->u_cet);
+		if (host->u_cet)
+			wrmsrl(MSR_IA32_U_CET, 0);
+	}
+}
+
+static void restore_host_msrs(struct ringlet_vcpu *vcpu, const struct host_state *host)
+{
+	wrmsrl(MSR_LSTAR, host->lstar);
+	wrmsrl(MSR_CSTAR, host->cstar);
+	if (host->sysenter_cs)
+		wrmsrl(MSR_IA32_SYSENTER_CS, host->sysenter_cs);
+	if (boot_cpu_has(X86_FEATURE_RDTSCP) && host->tsc_aux != vcpu->id)
+		wrmsrl(MSR_TSC_AUX, host->tsc_aux);
+	if (host->u_cet)
+		wrmsrl(MSR_IA32_U_CET, host->u_cet);
+}
+
+/*
+ * The launcher's or perf's breakpoints are on linear addresses and would fire
+ * on the guest's: DR7 is clear before the guest runs, or the guest's own.
+ */
+static void load_guest_debug(struct ringlet_vcpu *vcpu, struct host_state *host)
+{
+	host->guest_dr = vcpu->dr[5] & 0xff;
+	if (!host->guest_dr && !hw_breakpoint_active()) {
+		host->dr7 = 0;
+		return;
+	}
+	get_debugreg(host->dr7, 7);
+	set_debugreg(0UL, 7);
+	if (!host->guest_dr)
+		return;
+	get_debugreg(host->dr[0], 0);
+	get_debugreg(host->dr[1], 1);
+	get_debugreg(host->dr[2], 2);
+	get_debugreg(host->dr[3], 3);
+	set_debugreg(vcpu->dr[0], 0);
+	set_debugreg(vcpu->dr[1], 1);
+	set_debugreg(vcpu->dr[2], 2);
+	set_debugreg(vcpu->dr[3], 3);
+	set_debugreg(ringlet_sane_dr7(vcpu->dr[5]), 7);
+}
+
+static void restore_host_debug(struct ringlet_vcpu *vcpu, const struct host_state *host)
+{
+	unsigned long dr6;
+
+	/* #DB of the guest, by breakpoint or TF, leaves its reason in DR6. */
+	if (ringlet_gprs(vcpu)->vector == X86_TRAP_DB) {
+		get_debugreg(dr6, 6);
+		vcpu->dr[4] = dr6;
+		set_debugreg(DR6_RESERVED, 6);
+	}
+	if (host->guest_dr) {
+		set_debugreg(0UL, 7);
+		set_debugreg(host->dr[0], 0);
+		set_debugreg(host->dr[1], 1);
+		set_debugreg(host->dr[2], 2);
+		set_debugreg(host->dr[3], 3);
+	}
+	if (host->dr7)
+		set_debugreg(host->dr7, 7);
+}
+
+/*
+ * Fill in what the switcher needs of this CPU. Read anew at every entry: the
+ * thread may have moved, and a flush IPI may have moved the mm to another ASID
+ * (the switcher itself reads CR3 for the same reason).
+ */
+static void prepare_window(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+	const u64 *gdt = (u64 *)(vcpu->window.desc + RINGLET_DESC_GDT);
+	struct desc_struct *rw = get_cpu_gdt_rw(raw_smp_processor_id());
+	unsigned long cr4 = native_read_cr4();
+
+	native_store_gdt(&state->host_gdtr);
+	store_idt(&state->host_idtr);
+	state->host_gdtr_rw.address = (unsigned long)rw;
+	state->host_gdtr_rw.size = GDT_SIZE - 1;
+	state->host_tss = (unsigned long)&rw[GDT_ENTRY_TSS];
+	state->host_cr3_noflush = cr4 & X86_CR4_PCIDE ? BIT_ULL(63) : 0;
+	/*
+	 * PKE off: WRPKRU is not privileged and all our leaves are the user's.
+	 * LASS off: it refuses ring 3 the upper half, whatever the tables say.
+	 * PGE stays: with PCIDs the host counts on INVLPG reaching global
+	 * entries under all of them.
+	 */
+	state->guest_cr4 = cr4 & ~(X86_CR4_PKE | X86_CR4_LASS);
+	state->guest_cr3 = ringlet_shadow_root(vcpu);
+
+	/* The switcher loads these at CPL 0: a fault there would be ours. */
+	state->ds = ringlet_sane_selector(gdt, GDT_ENTRIES, state->ds);
+	state->es = ringlet_sane_selector(gdt, GDT_ENTRIES, state->es);
+	state->fs = ringlet_sane_selector(gdt, GDT_ENTRIES, state->fs);
+	state->gs = ringlet_sane_selector(gdt, GDT_ENTRIES, state->gs);
+	state->gprs.rflags = ringlet_sane_rflags(state->gprs.rflags);
+}
+
+static void enter_window(struct ringlet_vcpu *vcpu)
+{
+	void (*enter)(void) = (void *)window_address(vcpu, ringlet_enter);
+
+	enter();
+}
+
+/* GDT_ENTRY_LDT is the host's: without an LDT of ours, none may be live. */
+static void put_ldt_aside(struct host_state *host)
+{
+	store_ldt(host->ldt);
+	if (unlikely(host->ldt))
+		asm volatile("lldt %w0" : : "r" (0));
+}
+
+static void restore_ldt(const struct host_state *host)
+{
+	if (unlikely(host->ldt))
+		asm volatile("lldt %w0" : : "r" (host->ldt));
+}
+
+/**
+ * ringlet_switch_to_guest() - run the guest until something ends that
+ * @vcpu: its state is in the window; RIP and bases are canonical
+ *
+ * On return ringlet_gprs(vcpu)->vector says what it was. What arrived for the
+ * host is still to be handed over: ringlet_switch_finish().
+ *
+ * Context: interrupts and preemption off, the launcher's mm loaded, between
+ * kernel_fpu_begin_mask() and kernel_fpu_end().
+ */
+void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu)
+{
+	struct host_state host;
+
+	BUILD_BUG_ON((int)RINGLET_VECTOR_SYSCALL != RINGLET_GATE_SYSCALL);
+	BUILD_BUG_ON((int)RINGLET_VECTOR_SYSCALL32 != RINGLET_GATE_SYSCALL32);
+
+	prepare_window(vcpu);
+	ringlet_fpu_load(vcpu);
+	load_guest_debug(vcpu, &host);
+	put_ldt_aside(&host);
+	load_guest_msrs(vcpu, &host);
+
+	enter_window(vcpu);
+
+	restore_host_msrs(vcpu, &host);
+	restore_ldt(&host);
+	restore_host_debug(vcpu, &host);
+	ringlet_fpu_save(vcpu);
+}
+
+/*
+ * As KVM does: a machine check that hit the guest hit user mode. `int $18`
+ * would make a kernel-mode error of it, and a panic of a recoverable one.
+ * A host without machine-check support (Debian's cloud flavour) leaves CR4.MCE
+ * off, and the CPU shuts down by itself.
+ */
+static void pass_on_mce(void)
+{
+#ifdef CONFIG_X86_MCE
+	struct pt_regs regs = {
+		.cs = 3,
+		.flags = X86_EFLAGS_IF,
+	};
+
+	do_machine_check(&regs);
+#endif
+}
+
+/**
+ * ringlet_switch_finish() - hand the host what arrived in the guest
+ * @vcpu: just returned from ringlet_switch_to_guest()
+ *
+ * Context: interrupts off on entry, on at return; preemption off throughout.
+ */
+void ringlet_switch_finish(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+	u64 vector = state->gprs.vector;
+	u32 pending = state->pending;
+	gate_desc *idt;
+
+	state->pending = 0;
+	/*
+	 * First NMIs: after one from the guest they are blocked until an IRET,
+	 * and no IRET has been executed since. INT does not block further
+	 * ones; the host's entry copes with an NMI inside an NMI.
+	 */
+	if (vector == X86_TRAP_NMI || (pending & RINGLET_PENDING_NMI))
+		asm volatile("int $2" : : : "memory");
+	if (vector == X86_TRAP_MC || (pending & RINGLET_PENDING_MCE))
+		pass_on_mce();
+
+	if (vector >= FIRST_EXTERNAL_VECTOR && vector < 256 && vector != RINGLET_GATE_INT80) {
+		idt = (gate_desc *)state->host_idtr.address;
+		ringlet_call_host_gate(gate_offset(&idt[vector]));
+		/* On again by the handler's IRET; lockdep has not seen that. */
+		local_irq_disable();
+	}
+	local_irq_enable();
+}

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A vCPU's life and its run loop.
+ *
+ * The thread that calls RINGLET_RUN *is* the vCPU while it runs: it owns the
+ * window, the shadow tables and the virtual registers. Others only set bits
+ * (requests, irq_pending) and, if it may be in the guest, kick it. The loop
+ * handles the bits with interrupts on, then turns them off, says that it is in
+ * the guest, and looks at the bits once more before it enters: whoever sets one
+ * after that look finds the mode to be IN_GUEST and sends the IPI.
+ *
+ * Host kernel, process context, the launcher's mm; vcpu->mutex held.
+ */
+#include "ringlet.h"
+
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <asm/fpu/api.h>
+#include <asm/processor-flags.h>
+#include <asm/segment.h>
+#include <asm/trapnr.h>
+#include <asm/tsc.h>
+
+#include "descriptor.h"
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+static void ipi_noop(void *unused)
+{
+}
+
+/**
+ * ringlet_vcpu_kick() - have a vCPU look at its requests
+ * @vcpu: any; set the request first
+ * @wait: do not return while it is still in the guest as it was
+ *
+ * Context: with @wait, interrupts on; without, any.
+ */
+void ringlet_vcpu_kick(struct ringlet_vcpu *vcpu, bool wait)
+{
+	smp_mb();	/* the request before the mode; pairs with enter_guest() */
+	wake_up(&vcpu->wait);
+	if (!wait) {
+		if (READ_ONCE(vcpu->mode) == RINGLET_IN_GUEST &&
+		    READ_ONCE(vcpu->cpu) != raw_smp_processor_id())
+			ringlet_send_reschedule(READ_ONCE(vcpu->cpu));
+		return;
+	}
+	/* It cannot enter again without having seen the request. */
+	while (READ_ONCE(vcpu->mode) == RINGLET_IN_GUEST)
+		smp_call_function_single(READ_ONCE(vcpu->cpu), ipi_noop, NULL, 1);
+}
+
+/**
+ * ringlet_vcpu_raise() - raise an interrupt line
+ * @vcpu: whose
+ * @line: below RINGLET_IRQ_LINES
+ *
+ * Context: any.
+ */
+void ringlet_vcpu_raise(struct ringlet_vcpu *vcpu, unsigned int line)
+{
+	if (!(atomic64_fetch_or(BIT_ULL(line), &vcpu->irq_pending) & BIT_ULL(line)))
+		ringlet_vcpu_kick(vcpu, false);
+}
+
+static enum hrtimer_restart timer_expired(struct hrtimer *timer)
+{
+	struct ringlet_vcpu *vcpu = container_of(timer, struct ringlet_vcpu, timer);
+
+	ringlet_vcpu_raise(vcpu, RINGLET_IRQ_TIMER);
+	return HRTIMER_NORESTART;
+}
+
+/**
+ * ringlet_vcpu_set_timer() - arm the one-shot timer
+ * @vcpu: whose
+ * @ns: nanoseconds from now; ~0 to disarm
+ */
+void ringlet_vcpu_set_timer(struct ringlet_vcpu *vcpu, u64 ns)
+{
+	if (ns == ~0ULL)
+		hrtimer_cancel(&vcpu->timer);
+	else
+		hrtimer_start(&vcpu->timer, ns_to_ktime(min_t(u64, ns, KTIME_MAX / 2)),
+			      HRTIMER_MODE_REL);
+}
+
+/**
+ * ringlet_vcpu_halt() - sleep until an interrupt is pending
+ * @vcpu: whose
+ *
+ * A signal or a request ends the sleep, too: the guest sees a HLT that returned
+ * early, which it must expect.
+ *
+ * Return: RINGLET_RESUME.
+ */
+enum ringlet_next ringlet_vcpu_halt(struct ringlet_vcpu *vcpu)
+{
+	vcpu->halts++;
+	wait_event_interruptible(vcpu->wait, ringlet_event_pending(vcpu) || vcpu->requests ||
+				 READ_ONCE(vcpu->run->immediate_exit));
+	return RINGLET_RESUME;
+}
+
+/**
+ * ringlet_kill() - end the guest with a sentence that says what it did
+ * @vcpu: whose act it was
+ * @why: printf format
+ *
+ * Return: RINGLET_TO_LAUNCHER, the report being in the run page.
+ */
+enum ringlet_next ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...)
+{
+	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
+	struct ringlet_run *run = vcpu->run;
+	va_list args;
+	int n;
+
+	va_start(args, why);
+	n = vscnprintf(run->message, sizeof(run->message), why, args);
+	va_end(args);
+	scnprintf(run->message + n, sizeof(run->message) - n,
+		  " (vCPU %u, %s mode, RIP %#llx, RSP %#llx, RFLAGS %#llx, CR3 %#llx, last exit %#llx error %#llx, RAX %#llx, RDI %#llx, RSI %#llx, GS base %#llx)",
+		  vcpu->id, vcpu->user_mode ? "user" : "kernel", gprs->rip, gprs->rsp,
+		  gprs->rflags, vcpu->shadow.current_tag->cr3, gprs->vector, gprs->error,
+		  gprs->rax, gprs->rdi, gprs->rsi, vcpu->window.state->gsbase);
+	run->exit_reason = RINGLET_EXIT_KILLED;
+	WRITE_ONCE(vcpu->vm->dead, true);
+	ringlet_left(vcpu, RINGLET_LEFT_FATAL);
+	return RINGLET_TO_LAUNCHER;
+}
+
+static enum ringlet_next exception(struct ringlet_vcpu *vcpu, unsigned int vector, u64 error)
+{
+	enum ringlet_next next;
+
+	if (vector == X86_TRAP_GP && !vcpu->user_mode && !error) {
+		ringlet_left(vcpu, RINGLET_LEFT_EMULATED);
+		if (ringlet_emulate(vcpu, &next))
+			return next;
+	}
+	ringlet_left(vcpu, RINGLET_LEFT_EXCEPTION);
+	return ringlet_event_deliver(vcpu, vector, error);
+}
+
+static enum ringlet_next syscall(struct ringlet_vcpu *vcpu, unsigned int gate)
+{
+	if (!vcpu->user_mode && gate == RINGLET_GATE_SYSCALL)
+		return ringlet_hypercall(vcpu);
+	ringlet_left(vcpu, RINGLET_LEFT_SYSCALL);
+	return ringlet_event_deliver(vcpu, gate, 0);
+}
+
+/* The one place that knows what each vector means. */
+static enum ringlet_next handle_exit(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+	u64 vector = state->gprs.vector, error = state->gprs.error;
+
+	switch (vector) {
+	case RINGLET_VECTOR_SYSCALL:
+	case RINGLET_VECTOR_SYSCALL32:
+		return syscall(vcpu, vector);
+	case RINGLET_VECTOR_ABORTED:
+		ringlet_left(vcpu, RINGLET_LEFT_ABORTED);
+		return RINGLET_RESUME;
+	case RINGLET_VECTOR_FAULTED:
+		return ringlet_kill(vcpu, "the switcher itself faulted (vector %llu at text+%#llx): a bug of Ringlet, please report it",
+				    state->fault_vector,
+				    state->fault_rip - vcpu->window.base);
+	case X86_TRAP_NMI:
+		ringlet_left(vcpu, RINGLET_LEFT_NMI);
+		return RINGLET_RESUME;
+	case X86_TRAP_MC:
+		ringlet_left(vcpu, RINGLET_LEFT_MCE);
+		return RINGLET_RESUME;
+	case X86_TRAP_PF:
+		return ringlet_shadow_fault(vcpu, state->cr2, error);
+	case RINGLET_GATE_INT80:
+		ringlet_left(vcpu, RINGLET_LEFT_SYSCALL);
+		return ringlet_event_deliver(vcpu, RINGLET_GATE_INT80, 0);
+	}
+	if (vector >= 32) {
+		ringlet_left(vcpu, RINGLET_LEFT_INTERRUPT);
+		return RINGLET_RESUME;
+	}
+	return exception(vcpu, vector, error);
+}
+
+/* Something that must be handled with interrupts on. */
+static bool must_not_enter(struct ringlet_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) || atomic64_read(&vcpu->irq_pending) ||
+	       need_resched() || signal_pending(current) ||
+	       test_thread_flag(TIF_NOTIFY_RESUME);
+}
+
+/*
+ * Into the guest and back. Returns false if it was not entered.
+ *
+ * kernel_fpu_begin() and _end() both with interrupts off: between them nothing
+ * but the guest runs, and what is handed to the host afterwards may use the
+ * FPU itself.
+ */
+static bool enter_guest(struct ringlet_vcpu *vcpu)
+{
+	bool entered = false;
+
+	preempt_disable();
+	local_irq_disable();
+	WRITE_ONCE(vcpu->cpu, smp_processor_id());
+	WRITE_ONCE(vcpu->mode, RINGLET_IN_GUEST);
+	smp_mb();	/* the mode before the requests; pairs with the kick */
+	if (!must_not_enter(vcpu)) {
+		trace_ringlet_entry(vcpu->id, ringlet_gprs(vcpu)->rip, vcpu->user_mode);
+		/* Ticks that end this stay count as guest time. */
+		current->flags |= PF_VCPU;
+		kernel_fpu_begin_mask(0);
+		ringlet_switch_to_guest(vcpu);
+		kernel_fpu_end();
+		entered = true;
+	}
+	WRITE_ONCE(vcpu->mode, RINGLET_OUTSIDE);
+	if (entered) {
+		ringlet_switch_finish(vcpu);
+		current->flags &= ~PF_VCPU;
+	} else {
+		local_irq_enable();
+	}
+	preempt_enable();
+	return entered;
+}
+
+static void handle_requests(struct ringlet_vcpu *vcpu)
+{
+	clear_bit(RINGLET_REQ_KICK, &vcpu->requests);
+	if (test_and_clear_bit(RINGLET_REQ_FLUSH, &vcpu->requests))
+		ringlet_shadow_flush_all(vcpu);
+}
+
+static enum ringlet_next run_once(struct ringlet_vcpu *vcpu)
+{
+	enum ringlet_next next;
+
+	handle_requests(vcpu);
+	next = ringlet_event_interrupt(vcpu);
+	if (next)
+		return next;
+	if (!enter_guest(vcpu))
+		return RINGLET_RESUME;
+	vcpu->total_exits++;
+	next = handle_exit(vcpu);
+	vcpu->exits[vcpu->left]++;
+	trace_ringlet_exit(vcpu->id, vcpu->left, ringlet_gprs(vcpu)->vector,
+			   ringlet_gprs(vcpu)->rip);
+	return next;
+}
+
+/**
+ * ringlet_vcpu_run() - the RUN ioctl
+ * @vcpu: with its mutex held, in its own mm
+ *
+ * Return: 0 with run->exit_reason set; -EINTR; -EIO if the guest is dead;
+ * -ENOMEM, -EFAULT and the like if the host could not go on.
+ */
+int ringlet_vcpu_run(struct ringlet_vcpu *vcpu)
+{
+	enum ringlet_next next;
+
+	if (vcpu->mmio.pending)
+		ringlet_emulate_mmio_done(vcpu);
+	do {
+		if (READ_ONCE(vcpu->vm->dead))
+			return -EIO;
+		if (signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME) ||
+		    READ_ONCE(vcpu->run->immediate_exit)) {
+			vcpu->run->exit_reason = RINGLET_EXIT_INTR;
+			return -EINTR;
+		}
+		cond_resched();
+		next = run_once(vcpu);
+	} while (next == RINGLET_RESUME);
+	return next < 0 ? (int)next : 0;
+}
+
+/**
+ * ringlet_vcpu_get_regs() - the GET_REGS ioctl
+ * @vcpu: with its mutex held
+ * @regs: receives the registers
+ *
+ * Return: 0.
+ */
+int ringlet_vcpu_get_regs(struct ringlet_vcpu *vcpu, struct ringlet_regs *regs)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+	int i;
+
+	memset(regs, 0, sizeof(*regs));
+	for (i = 0; i < 16; i++)
+		regs->gpr[i] = *ringlet_gpr(vcpu, i);
+	regs->rip = state->gprs.rip;
+	regs->rflags = (state->gprs.rflags & ~X86_EFLAGS_IF) |
+		       (READ_ONCE(ringlet_shared(vcpu)->flags) & X86_EFLAGS_IF);
+	regs->cr2 = READ_ONCE(ringlet_shared(vcpu)->cr2);
+	regs->cr3 = vcpu->shadow.current_tag->cr3 | vcpu->shadow.current_tag->pcid;
+	regs->fsbase = state->fsbase;
+	regs->gsbase = state->gsbase;
+	regs->user_mode = vcpu->user_mode;
+	return 0;
+}
+
+static bool regs_valid(struct ringlet_vcpu *vcpu, const struct ringlet_regs *regs)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(regs->reserved); i++)
+		if (regs->reserved[i])
+			return false;
+	return !vcpu->user_mode && !regs->user_mode && ringlet_canonical(regs->rip) &&
+	       ringlet_canonical(regs->fsbase) && ringlet_canonical(regs->gsbase);
+}
+
+/**
+ * ringlet_vcpu_set_regs() - the SET_REGS ioctl
+ * @vcpu: with its mutex held, in guest kernel mode
+ * @regs: the registers
+ *
+ * Return: 0; -EINVAL for values that cannot be loaded, or user mode; -ENOMEM.
+ */
+int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu, const struct ringlet_regs *regs)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+	int i, ret;
+
+	if (!regs_valid(vcpu, regs))
+		return -EINVAL;
+	ret = ringlet_shadow_load_cr3(vcpu, regs->cr3);
+	if (ret)
+		return ret;
+	for (i = 0; i < 16; i++)
+		*ringlet_gpr(vcpu, i) = regs->gpr[i];
+	state->gprs.rip = regs->rip;
+	state->gprs.rflags = ringlet_sane_rflags(regs->rflags);
+	state->fsbase = regs->fsbase;
+	state->gsbase = regs->gsbase;
+	WRITE_ONCE(ringlet_shared(vcpu)->cr2, regs->cr2);
+	WRITE_ONCE(ringlet_shared(vcpu)->flags, regs->rflags & X86_EFLAGS_IF);
+	return 0;
+}
+
+static void init_shared(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_shared *shared = ringlet_shared(vcpu);
+
+	shared->abi = RINGLET_ABI_VERSION;
+	shared->vcpu_id = vcpu->id;
+	shared->tsc_khz = tsc_khz;
+	if (!check_tsc_unstable() && tsc_khz)
+		shared->features |= RINGLET_FEATURE_TSC_STABLE;
+}
+
+static void init_state(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
+
+	gprs->cs = __USER_CS;
+	gprs->ss = __USER_DS;
+	gprs->rflags = ringlet_sane_rflags(0);
+	vcpu->dr[4] = 0xffff0ff0;	/* DR6 and DR7 after reset */
+	vcpu->dr[5] = 0x400;
+}
+
+/**
+ * ringlet_vcpu_create() - make a vCPU
+ * @vm: its VM, with its lock held and its memory known
+ * @id: its number
+ *
+ * Return: the vCPU, or an ERR_PTR.
+ */
+struct ringlet_vcpu *ringlet_vcpu_create(struct ringlet_vm *vm, u32 id)
+{
+	struct ringlet_vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	int ret = -ENOMEM;
+
+	if (!vcpu)
+		return ERR_PTR(-ENOMEM);
+	vcpu->vm = vm;
+	vcpu->id = id;
+	mutex_init(&vcpu->mutex);
+	init_waitqueue_head(&vcpu->wait);
+	hrtimer_setup(&vcpu->timer, timer_expired, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!vcpu->run)
+		goto err_vcpu;
+	ret = ringlet_window_create(vcpu);
+	if (ret)
+		goto err_run;
+	ret = ringlet_shadow_init(vcpu);
+	if (ret)
+		goto err_window;
+	ret = ringlet_fpu_create(vcpu);
+	if (ret)
+		goto err_shadow;
+	init_shared(vcpu);
+	init_state(vcpu);
+	return vcpu;
+
+err_shadow:
+	ringlet_shadow_exit(vcpu);
+err_window:
+	ringlet_window_destroy(vcpu);
+err_run:
+	free_page((unsigned long)vcpu->run);
+err_vcpu:
+	kfree(vcpu);
+	return ERR_PTR(ret);
+}
+
+/**
+ * ringlet_vcpu_destroy() - undo ringlet_vcpu_create()
+ * @vcpu: nobody runs it, and its VM's notifier is gone
+ */
+void ringlet_vcpu_destroy(struct ringlet_vcpu *vcpu)
+{
+	hrtimer_cancel(&vcpu->timer);
+	ringlet_fpu_destroy(vcpu);
+	ringlet_shadow_exit(vcpu);
+	ringlet_window_destroy(vcpu);
+	free_page((unsigned long)vcpu->run);
+	mutex_destroy(&vcpu->mutex);
+	kfree(vcpu);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A vCPU's window: the run of pages that is mapped at the same address in the
+ * launcher's page tables and in the vCPU's shadow roots, and the only memory
+ * that the switcher may touch while a shadow root is loaded.
+ *
+ * Included by switch.S (through the numbers that offsets.c makes of it) and by
+ * the module's C, which fills the window in and reads it after an exit. Module
+ * code uses the kernel's own addresses of these pages, never the window's.
+ *
+ *	page 0, 1	text, shared by all windows, read-only, executable
+ *	page 2		struct ringlet_window_state: what this file is about
+ *	page 3		GDT, TSS and the IST stacks
+ *	page 4		IDT, read-only here
+ *	page 5		the vCPU's shared page (struct ringlet_shared), aliased so
+ *			that the switcher need not use the guest's address for it
+ */
+#ifndef RINGLET_SWITCHER_WINDOW_H
+#define RINGLET_SWITCHER_WINDOW_H
+
+#define RINGLET_TEXT_PAGES	2
+#define RINGLET_WINDOW_STATE	0x2000
+#define RINGLET_WINDOW_DESC	0x3000
+#define RINGLET_WINDOW_IDT	0x4000
+#define RINGLET_WINDOW_SHARED	0x5000
+#define RINGLET_WINDOW_PAGES	6
+
+/*
+ * One window every 2 MiB: its page table then hangs, unchanged, in both the
+ * launcher's tree and the vCPU's own, and no two vCPUs share a table.
+ */
+#define RINGLET_WINDOW_STRIDE	0x200000
+
+/* Inside the descriptor page. Linux's own GDT layout, so selectors agree. */
+#define RINGLET_DESC_GDT	0x000
+#define RINGLET_DESC_TSS	0x100
+#define RINGLET_DESC_IST	0x800	/* four stacks up to the end of the page */
+#define RINGLET_IST_SIZE	0x200
+
+/*
+ * Linux's IST numbers. Between `lidt` and `ltr` our IDT is live with the
+ * host's TSS: an NMI in that moment must find a stack that is meant for NMIs,
+ * so both TSSs number them alike.
+ */
+#define RINGLET_IST_DF		1
+#define RINGLET_IST_NMI		2
+#define RINGLET_IST_DB		3
+#define RINGLET_IST_MCE		4
+
+#define RINGLET_TSS_SELECTOR	0x40
+
+/*
+ * What ended a stay in the guest: a vector that the CPU delivered, or one of
+ * these. They share numbers with the guest ABI's gates where both name the
+ * same thing, and are asserted equal in switch.c.
+ */
+#define RINGLET_VECTOR_SYSCALL	0x100
+#define RINGLET_VECTOR_SYSCALL32 0x101
+#define RINGLET_VECTOR_ABORTED	0x1fe	/* an NMI or #MC came first: not entered */
+#define RINGLET_VECTOR_FAULTED	0x1ff	/* the switcher itself faulted: a bug */
+
+/* ringlet_window_state.pending: what arrived while the switcher itself ran. */
+#define RINGLET_PENDING_NMI	0x1
+#define RINGLET_PENDING_MCE	0x2
+
+/*
+ * ringlet_window_state.ds_flags: may SYSCALL from guest user mode, and the
+ * return to it, be served in the switcher? Only if the word is 0 apart from
+ * the mode bit; each inhibitor is one reason.
+ */
+#define RINGLET_DS_USER		0x1	/* mode, not an inhibitor: guest user runs */
+#define RINGLET_DS_OFF		0x2	/* this module leaves on every SYSCALL */
+
+#ifndef __ASSEMBLY__
+
+#include <linux/types.h>
+#include <asm/desc_defs.h>
+
+/**
+ * struct ringlet_gprs - the guest's registers, in the order they are pushed
+ *
+ * The end of the structure is the window TSS's RSP0: the CPU itself pushes
+ * SS to RIP (and the error code) into place.
+ */
+struct ringlet_gprs {
+	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+	u64 rax, rcx, rdx, rsi, rdi;
+	u64 vector, error;
+	u64 rip, cs, rflags, rsp, ss;
+};
+
+/**
+ * struct ringlet_window_state - what the switcher reads and writes
+ * @gprs: guest registers
+ * @cr2: CR2 at the last exit
+ * @fsbase: guest FS base
+ * @gsbase: guest GS base
+ * @ds: guest selector, checked by the module before entry
+ * @es: same
+ * @fs: same
+ * @gs: same
+ * @pending: RINGLET_PENDING_*
+ * @ds_flags: RINGLET_DS_*
+ * @verw_selector: a writable data selector, for VERW
+ * @guest_cr3: shadow root to load, with PCID
+ * @guest_cr4: CR4 while the guest runs
+ * @guest_gdtr: descriptor of the window's GDT
+ * @guest_idtr: descriptor of the window's IDT
+ * @host_rsp: host stack at entry
+ * @host_cr3: host CR3 at entry, as it was
+ * @host_cr3_noflush: bit 63 if the host runs with CR4.PCIDE, else 0
+ * @host_cr4: host CR4 at entry
+ * @host_fsbase: host bases at entry
+ * @host_gsbase: same
+ * @host_tss: address of the TSS descriptor in the CPU's writable GDT
+ * @host_gdtr_rw: the CPU's writable GDT: LTR sets the busy bit there
+ * @host_gdtr: the CPU's GDT as it was (its read-only alias)
+ * @host_idtr: host IDT
+ * @host_ds: host selectors at entry
+ * @host_es: same
+ * @host_fs: same
+ * @host_gs: same
+ * @fault_rip: where the switcher itself faulted, for the report
+ * @fault_vector: with what
+ * @scratch: four words for stubs that have no stack of their own
+ */
+struct ringlet_window_state {
+	struct ringlet_gprs gprs;
+	u64 cr2;
+	u64 fsbase;
+	u64 gsbase;
+	u16 ds, es, fs, gs;
+	u32 pending;
+	u32 ds_flags;
+	u16 verw_selector;
+	u64 guest_cr3;
+	u64 guest_cr4;
+	struct desc_ptr guest_gdtr __aligned(16);
+	struct desc_ptr guest_idtr __aligned(16);
+	u64 host_rsp;
+	u64 host_cr3;
+	u64 host_cr3_noflush;
+	u64 host_cr4;
+	u64 host_fsbase;
+	u64 host_gsbase;
+	u64 host_tss;
+	struct desc_ptr host_gdtr_rw __aligned(16);
+	struct desc_ptr host_gdtr __aligned(16);
+	struct desc_ptr host_idtr __aligned(16);
+	u16 host_ds, host_es, host_fs, host_gs;
+	u64 fault_rip;
+	u64 fault_vector;
+	u64 scratch[4];
+};
+
+/* The switcher's text, page-aligned in the module, and places in it. */
+extern char ringlet_text_start[], ringlet_text_end[];
+extern char ringlet_enter[], ringlet_stubs[];
+extern char ringlet_stub_nmi[], ringlet_stub_mce[], ringlet_stub_db[];
+extern char ringlet_stub_df[], ringlet_lstar[], ringlet_cstar[];
+
+#define RINGLET_STUB_SIZE	16
+
+#endif /* !__ASSEMBLY__ */
+#endif
