@@ -8,6 +8,7 @@
  * has no pv_op (VMX, SVM, MONITOR, PKU, SMAP, CET), what would have the guest
  * manage hardware (MTRR, MCE, APIC, PMU, power), what we do not switch (AMX,
  * supervisor XSAVE states) and what our tables do not have (57-bit addresses).
+ * UMIP as well: to emulate SGDT for a user the kernel executes it itself.
  */
 #include "ringlet.h"
 
@@ -16,6 +17,7 @@
 #include <asm/processor.h>
 #include <asm/tsc.h>
 
+/* clang-format off */
 #define F(bit) BIT(bit)
 
 /* CPUID.1:ECX: SSE3 .. RDRAND; OSXSAVE and PCID are set by hand. */
@@ -34,7 +36,6 @@
 /* VBMI VBMI2 GFNI VAES VPCLMULQDQ VNNI BITALG VPOPCNTDQ RDPID CLDEMOTE MOVDIRI MOVDIR64B */
 #define LEAF7_ECX	(F(1) | F(6) | F(8) | F(9) | F(10) | F(11) | F(12) | F(14) | \
 			 F(22) | F(25) | F(27) | F(28))
-#define LEAF7_ECX_UMIP	F(2)
 /* 4VNNIW 4FMAPS FSRM VP2INTERSECT SERIALIZE AVX512_FP16 */
 #define LEAF7_EDX	(F(2) | F(3) | F(4) | F(8) | F(14) | F(23))
 /* CPUID.7.1:EAX: AVX_VNNI AVX512_BF16 FZRM FSRS FSRC AVX_IFMA */
@@ -47,8 +48,9 @@
 			 F(29) | F(30) | F(31))
 /* 80000008:EBX: CLZERO XSAVEERPTR */
 #define EXT8_EBX	(F(0) | F(2))
+/* clang-format on */
 
-#define GUEST_PHYS_BITS	46
+#define GUEST_PHYS_BITS 46
 
 static void leaf1(struct ringlet_vcpu *vcpu, u32 out[4])
 {
@@ -79,11 +81,11 @@ static void leaf7(u32 subleaf, u32 out[4])
 	} else if (subleaf == 0) {
 		out[0] = min(out[0], 1U);
 		out[1] &= LEAF7_EBX;
-		/* If the host has UMIP on, the guest's users meet it. */
-		out[2] &= LEAF7_ECX | (native_read_cr4() & X86_CR4_UMIP ? LEAF7_ECX_UMIP : 0);
+		out[2] &= LEAF7_ECX;
 		out[3] &= LEAF7_EDX;
 		if (!(xcr0 & XFEATURE_MASK_AVX512))
-			out[1] &= ~(F(16) | F(17) | F(21) | F(28) | F(30) | F(31));
+			out[1] &= ~(F(16) | F(17) | F(21) | F(28) | F(30) |
+				    F(31));
 		if (!(xcr0 & XFEATURE_MASK_YMM))
 			out[1] &= ~F(5);
 	} else {
@@ -99,7 +101,7 @@ static void leaf_xsave(struct ringlet_vcpu *vcpu, u32 subleaf, u32 out[4])
 	int i;
 
 	if (subleaf == 1) {
-		out[0] &= F(0) | F(2);	/* XSAVEOPT, XGETBV(1) */
+		out[0] &= F(0) | F(2); /* XSAVEOPT, XGETBV(1) */
 		out[1] = 0;
 		out[2] = 0;
 		out[3] = 0;
@@ -133,7 +135,8 @@ static void leaf_hypervisor(u32 leaf, u32 out[4])
 	memcpy(&out[1], "RingletRinglet", 12);
 }
 
-static bool basic_leaf(struct ringlet_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
+static bool basic_leaf(struct ringlet_vcpu *vcpu, u32 leaf, u32 subleaf,
+		       u32 out[4])
 {
 	switch (leaf) {
 	case 0:
@@ -155,7 +158,7 @@ static bool basic_leaf(struct ringlet_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out
 	case 0x16:
 		return true;
 	case 0x4:
-		out[0] &= 0x3fff;	/* one core, one thread */
+		out[0] &= 0x3fff; /* one core, one thread */
 		return true;
 	}
 	return false;
@@ -177,7 +180,7 @@ static bool extended_leaf(u32 leaf, u32 out[4])
 		out[0] = 0;
 		out[1] = 0;
 		out[2] = 0;
-		out[3] &= F(8);		/* invariant TSC */
+		out[3] &= F(8); /* invariant TSC */
 		return true;
 	case 0x80000008:
 		out[0] = min(out[0] & 0xffU, (u32)GUEST_PHYS_BITS) | 48 << 8;

@@ -12,7 +12,9 @@
 static struct dentry *root;
 static atomic_t count = ATOMIC_INIT(0);
 
+/* clang-format off */
 #define EXIT_NAME(name, text) [RINGLET_LEFT_##name] = text,
+/* clang-format on */
 static const char *const exit_names[] = { RINGLET_EXITS(EXIT_NAME) };
 
 static int counters_show(struct seq_file *m, void *unused)
@@ -23,6 +25,7 @@ static int counters_show(struct seq_file *m, void *unused)
 	int i, reason;
 
 	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
+		/* Whole once it is there: pairs with its creation. */
 		vcpu = smp_load_acquire(&vm->vcpus[i]);
 		if (!vcpu)
 			continue;
@@ -33,8 +36,10 @@ static int counters_show(struct seq_file *m, void *unused)
 		tables += READ_ONCE(vcpu->shadow.pages);
 	}
 	for (reason = 0; reason < RINGLET_LEFT_COUNT; reason++)
-		seq_printf(m, "exits_%s %llu\n", exit_names[reason], exits[reason]);
-	seq_printf(m, "exits_total %llu\nhalts %llu\nshadow_tables %llu\n", total, halts, tables);
+		seq_printf(m, "exits_%s %llu\n", exit_names[reason],
+			   exits[reason]);
+	seq_printf(m, "exits_total %llu\nhalts %llu\nshadow_tables %llu\n",
+		   total, halts, tables);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(counters);
@@ -47,7 +52,8 @@ void ringlet_debug_add_vm(struct ringlet_vm *vm)
 {
 	char name[32];
 
-	snprintf(name, sizeof(name), "%d-%d", current->tgid, atomic_inc_return(&count));
+	snprintf(name, sizeof(name), "%d-%d", current->tgid,
+		 atomic_inc_return(&count));
 	vm->debugfs = debugfs_create_dir(name, root);
 	debugfs_create_file("counters", 0444, vm->debugfs, vm, &counters_fops);
 }

@@ -10,6 +10,7 @@
 #include "../include/uapi/ringlet.h"
 #include "descriptor.h"
 
+/* clang-format off */
 /* A code or data descriptor: S = 1 in the access byte at bits 47:40. */
 #define DESC_ACCESSED	BIT_ULL(40)
 #define DESC_CODE	BIT_ULL(43)
@@ -26,6 +27,7 @@
 #define RFLAGS_RF	BIT_ULL(16)
 #define RFLAGS_AC	BIT_ULL(18)
 #define RFLAGS_ID	BIT_ULL(21)
+/* clang-format on */
 
 /**
  * ringlet_tls_valid() - may the guest have this descriptor in a TLS entry?
@@ -42,7 +44,8 @@ bool ringlet_tls_valid(u64 descriptor)
 
 	if (!descriptor)
 		return true;
-	return (descriptor & must) == must && !(descriptor & (DESC_CODE | DESC_L));
+	return (descriptor & must) == must &&
+	       !(descriptor & (DESC_CODE | DESC_L));
 }
 
 /**
@@ -93,7 +96,8 @@ u16 ringlet_sane_selector(const u64 *gdt, unsigned int entries, u16 selector)
  */
 u64 ringlet_sane_rflags(u64 rflags)
 {
-	return (rflags & (RFLAGS_CF_TO_DF | RFLAGS_TF | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID)) |
+	return (rflags & (RFLAGS_CF_TO_DF | RFLAGS_TF | RFLAGS_RF | RFLAGS_AC |
+			  RFLAGS_ID)) |
 	       RFLAGS_IF | BIT_ULL(1);
 }
 

@@ -19,14 +19,18 @@ static bool own_mm(const struct ringlet_vm *vm)
 	return current->mm == vm->mm;
 }
 
-static long ioctl_regs(struct ringlet_vcpu *vcpu, unsigned int cmd, void __user *arg)
+static long ioctl_regs(struct ringlet_vcpu *vcpu, unsigned int cmd,
+		       void __user *arg)
 {
 	struct ringlet_regs regs;
 	int ret;
 
 	if (cmd == RINGLET_GET_REGS) {
 		ret = ringlet_vcpu_get_regs(vcpu, &regs);
-		return ret ?: copy_to_user(arg, &regs, sizeof(regs)) ? -EFAULT : 0;
+		return ret ?:
+			       copy_to_user(arg, &regs, sizeof(regs)) ?
+			       -EFAULT :
+			       0;
 	}
 	if (copy_from_user(&regs, arg, sizeof(regs)))
 		return -EFAULT;
@@ -95,7 +99,8 @@ static long create_vcpu(struct ringlet_vm *vm, unsigned long id)
 	if (ret)
 		return ret;
 	ringlet_vm_get(vm);
-	ret = anon_inode_getfd("ringlet-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
+	ret = anon_inode_getfd("ringlet-vcpu", &vcpu_fops, vcpu,
+			       O_RDWR | O_CLOEXEC);
 	/* The vCPU stays with its VM, unreachable: its number is used up. */
 	if (ret < 0)
 		ringlet_vm_put(vm);
@@ -114,10 +119,12 @@ static long set_memory(struct ringlet_vm *vm, void __user *arg)
 /* All lines go to the boot vCPU until a guest can say otherwise. */
 static long raise_irq(struct ringlet_vm *vm, unsigned long line)
 {
-	struct ringlet_vcpu *vcpu = smp_load_acquire(&vm->vcpus[0]);
+	struct ringlet_vcpu *vcpu;
 
 	if (line >= RINGLET_IRQ_LINES || line == RINGLET_IRQ_TIMER)
 		return -EINVAL;
+	/* Whole once it is there: pairs with its creation. */
+	vcpu = smp_load_acquire(&vm->vcpus[0]);
 	if (!vcpu)
 		return -ENXIO;
 	ringlet_vcpu_raise(vcpu, line);

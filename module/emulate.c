@@ -28,8 +28,9 @@ u64 *ringlet_gpr(struct ringlet_vcpu *vcpu, unsigned int reg)
 {
 	struct ringlet_gprs *g = ringlet_gprs(vcpu);
 	u64 *const gprs[16] = {
-		&g->rax, &g->rcx, &g->rdx, &g->rbx, &g->rsp, &g->rbp, &g->rsi, &g->rdi,
-		&g->r8, &g->r9, &g->r10, &g->r11, &g->r12, &g->r13, &g->r14, &g->r15,
+		&g->rax, &g->rcx, &g->rdx, &g->rbx, &g->rsp, &g->rbp,
+		&g->rsi, &g->rdi, &g->r8,  &g->r9,  &g->r10, &g->r11,
+		&g->r12, &g->r13, &g->r14, &g->r15,
 	};
 
 	return gprs[reg & 15];
@@ -56,8 +57,8 @@ static void skip(struct ringlet_vcpu *vcpu, const struct ringlet_insn *insn)
 }
 
 /* Write the low @size bytes of a register, as the CPU would. */
-static void write_reg(struct ringlet_vcpu *vcpu, unsigned int reg, unsigned int size,
-		      bool zero_extend, u64 value)
+static void write_reg(struct ringlet_vcpu *vcpu, unsigned int reg,
+		      unsigned int size, bool zero_extend, u64 value)
 {
 	u64 mask = size == 8 ? ~0ULL : (1ULL << (8 * size)) - 1;
 	u64 *gpr = ringlet_gpr(vcpu, reg);
@@ -145,15 +146,18 @@ enum ringlet_next ringlet_emulate_mmio(struct ringlet_vcpu *vcpu, u64 gpa)
 	u64 value;
 
 	if (!fetch(vcpu, &insn) || insn.kind > RINGLET_INSN_STORE_IMM)
-		return ringlet_kill(vcpu, "an access to guest-physical %#llx, which is not memory, by an instruction other than MOV",
-				    gpa);
+		return ringlet_kill(
+			vcpu,
+			"an access to guest-physical %#llx, which is not memory, by an instruction other than MOV",
+			gpa);
 	vcpu->mmio.pending = true;
 	vcpu->mmio.is_write = insn.kind != RINGLET_INSN_LOAD;
 	vcpu->mmio.len = insn.size;
 	vcpu->mmio.reg = insn.reg;
 	vcpu->mmio.zero_extend = insn.zero_extend;
 	skip(vcpu, &insn);
-	value = insn.kind == RINGLET_INSN_STORE ? *ringlet_gpr(vcpu, insn.reg) : insn.imm;
+	value = insn.kind == RINGLET_INSN_STORE ? *ringlet_gpr(vcpu, insn.reg) :
+						  insn.imm;
 
 	run->exit_reason = RINGLET_EXIT_MMIO;
 	run->mmio.gpa = gpa;
@@ -177,5 +181,6 @@ void ringlet_emulate_mmio_done(struct ringlet_vcpu *vcpu)
 	if (vcpu->mmio.is_write)
 		return;
 	memcpy(&value, vcpu->run->mmio.data, vcpu->mmio.len);
-	write_reg(vcpu, vcpu->mmio.reg, vcpu->mmio.len, vcpu->mmio.zero_extend, value);
+	write_reg(vcpu, vcpu->mmio.reg, vcpu->mmio.len, vcpu->mmio.zero_extend,
+		  value);
 }

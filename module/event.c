@@ -61,7 +61,8 @@ int ringlet_event_set_gate(struct ringlet_vcpu *vcpu, u64 gate, u64 address)
 
 	if (index < 0)
 		return -EINVAL;
-	if (address && !(ringlet_canonical(address) && ringlet_upper_half(address)))
+	if (address &&
+	    !(ringlet_canonical(address) && ringlet_upper_half(address)))
 		return -EINVAL;
 	vcpu->gates[index] = address;
 	return 0;
@@ -131,8 +132,9 @@ static enum ringlet_next no_gate(struct ringlet_vcpu *vcpu, unsigned int gate)
 	case RINGLET_GATE_INT80:
 		return ringlet_event_deliver(vcpu, X86_TRAP_GP, gate * 8 + 2);
 	}
-	return ringlet_kill(vcpu, "the guest has no handler for %s %u",
-			    gate < RINGLET_GATE_EXCEPTIONS ? "exception" : "gate", gate);
+	return ringlet_kill(
+		vcpu, "the guest has no handler for %s %u",
+		gate < RINGLET_GATE_EXCEPTIONS ? "exception" : "gate", gate);
 }
 
 /**
@@ -143,7 +145,8 @@ static enum ringlet_next no_gate(struct ringlet_vcpu *vcpu, unsigned int gate)
  *
  * Return: RINGLET_RESUME, or the guest is dead.
  */
-enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu, unsigned int gate, u64 error)
+enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu,
+					unsigned int gate, u64 error)
 {
 	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
 	int index = gate_index(gate);
@@ -152,9 +155,10 @@ enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu, unsigned int 
 	if (index < 0 || !vcpu->gates[index])
 		return no_gate(vcpu, gate);
 	if (READ_ONCE(ringlet_shared(vcpu)->busy))
-		return ringlet_kill(vcpu,
-				    "event %#x (error %#llx, CR2 %#llx) before the guest kernel had taken the frame of the last one",
-				    gate, error, vcpu->window.state->cr2);
+		return ringlet_kill(
+			vcpu,
+			"event %#x (error %#llx, CR2 %#llx) before the guest kernel had taken the frame of the last one",
+			gate, error, vcpu->window.state->cr2);
 	save_frame(vcpu, gate, error);
 	WRITE_ONCE(ringlet_shared(vcpu)->busy, 1);
 	set_virtual_if(vcpu, false);
@@ -175,7 +179,8 @@ enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu, unsigned int 
  *
  * Return: RINGLET_RESUME, or the guest is dead.
  */
-enum ringlet_next ringlet_event_page_fault(struct ringlet_vcpu *vcpu, u64 gva, u32 error)
+enum ringlet_next ringlet_event_page_fault(struct ringlet_vcpu *vcpu, u64 gva,
+					   u32 error)
 {
 	WRITE_ONCE(ringlet_shared(vcpu)->cr2, gva);
 	return ringlet_event_deliver(vcpu, X86_TRAP_PF, error);
@@ -189,7 +194,8 @@ enum ringlet_next ringlet_event_page_fault(struct ringlet_vcpu *vcpu, u64 gva, u
  */
 bool ringlet_event_pending(struct ringlet_vcpu *vcpu)
 {
-	return atomic64_read(&vcpu->irq_pending) || READ_ONCE(ringlet_shared(vcpu)->pending);
+	return atomic64_read(&vcpu->irq_pending) ||
+	       READ_ONCE(ringlet_shared(vcpu)->pending);
 }
 
 /**
@@ -260,7 +266,7 @@ enum ringlet_next ringlet_event_return(struct ringlet_vcpu *vcpu)
 	struct ringlet_frame frame;
 
 	memcpy(&frame, &ringlet_shared(vcpu)->ret, sizeof(frame));
-	barrier();	/* from here on only the copy */
+	barrier(); /* from here on only the copy */
 	gprs->rip = frame.rip;
 	gprs->rflags = ringlet_sane_rflags(frame.rflags);
 	gprs->rsp = frame.rsp;
@@ -272,8 +278,10 @@ enum ringlet_next ringlet_event_return(struct ringlet_vcpu *vcpu)
 	gprs->cs = __USER_CS;
 	gprs->ss = __USER_DS;
 	if (!ringlet_canonical(frame.rip))
-		return ringlet_kill(vcpu, "the guest kernel returned to %#llx, which is not canonical",
-				    frame.rip);
+		return ringlet_kill(
+			vcpu,
+			"the guest kernel returned to %#llx, which is not canonical",
+			frame.rip);
 	set_virtual_if(vcpu, frame.rflags & X86_EFLAGS_IF);
 	return RINGLET_RESUME;
 }

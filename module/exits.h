@@ -9,6 +9,7 @@
 #ifndef RINGLET_EXITS_H
 #define RINGLET_EXITS_H
 
+/* clang-format off */
 #define RINGLET_EXITS(X)						\
 	X(INTERRUPT,	"interrupt")	/* a host interrupt, re-dispatched */ \
 	X(NMI,		"nmi")		/* a host NMI, passed on */	\
@@ -23,8 +24,9 @@
 	X(EMULATED,	"emulated")	/* a privileged instruction */	\
 	X(MMIO,		"mmio")		/* an access for the launcher */ \
 	X(FATAL,	"fatal")	/* the guest was killed */
+/* clang-format on */
 
-#define RINGLET_EXIT_ENUM(name, text) RINGLET_LEFT_##name,
+#define RINGLET_EXIT_ENUM(name, ...) RINGLET_LEFT_##name,
 enum ringlet_exit { RINGLET_EXITS(RINGLET_EXIT_ENUM) RINGLET_LEFT_COUNT };
 
 #undef RINGLET_EXIT_ENUM

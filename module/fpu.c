@@ -21,10 +21,11 @@
 #include <asm/cpufeature.h>
 
 /* x87, SSE, AVX, AVX-512's three: what a guest may see. */
-#define XCR0_ALLOWED	(XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512)
+#define XCR0_ALLOWED \
+	(XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512)
 
 static bool have_xsave;
-static u64 host_xcr0;	/* set once at boot by the kernel, the same on all CPUs */
+static u64 host_xcr0; /* set once at boot by the kernel, the same on all CPUs */
 static u64 xcr0_mask;
 static unsigned int image_order;
 
@@ -71,7 +72,8 @@ int ringlet_fpu_create(struct ringlet_vcpu *vcpu)
 {
 	struct fxregs_state *fx;
 
-	vcpu->fpu = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, image_order);
+	vcpu->fpu = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO,
+					     image_order);
 	if (!vcpu->fpu)
 		return -ENOMEM;
 	fx = vcpu->fpu;
@@ -106,12 +108,17 @@ static void set_xcr0(u64 xcr0, u64 other)
 void ringlet_fpu_load(struct ringlet_vcpu *vcpu)
 {
 	if (!have_xsave) {
-		asm volatile("fxrstor64 %0" : : "m" (*(struct fxregs_state *)vcpu->fpu));
+		asm volatile("fxrstor64 %0"
+			     :
+			     : "m"(*(struct fxregs_state *)vcpu->fpu));
 		return;
 	}
 	/* Under the host's XCR0: all that we save is enabled there. */
-	asm volatile("xrstor64 (%0)" : : "r" (vcpu->fpu), "a" ((u32)xcr0_mask),
-		     "d" ((u32)(xcr0_mask >> 32)) : "memory");
+	asm volatile("xrstor64 (%0)"
+		     :
+		     : "r"(vcpu->fpu), "a"((u32)xcr0_mask),
+		       "d"((u32)(xcr0_mask >> 32))
+		     : "memory");
 	set_xcr0(vcpu->xcr0, host_xcr0);
 }
 
@@ -124,10 +131,14 @@ void ringlet_fpu_load(struct ringlet_vcpu *vcpu)
 void ringlet_fpu_save(struct ringlet_vcpu *vcpu)
 {
 	if (!have_xsave) {
-		asm volatile("fxsave64 %0" : "=m" (*(struct fxregs_state *)vcpu->fpu));
+		asm volatile("fxsave64 %0"
+			     : "=m"(*(struct fxregs_state *)vcpu->fpu));
 		return;
 	}
 	set_xcr0(host_xcr0, vcpu->xcr0);
-	asm volatile("xsave64 (%0)" : : "r" (vcpu->fpu), "a" ((u32)xcr0_mask),
-		     "d" ((u32)(xcr0_mask >> 32)) : "memory");
+	asm volatile("xsave64 (%0)"
+		     :
+		     : "r"(vcpu->fpu), "a"((u32)xcr0_mask),
+		       "d"((u32)(xcr0_mask >> 32))
+		     : "memory");
 }

@@ -5,8 +5,10 @@
  * that says why and what to do.
  */
 #include <linux/bits.h>
+#include <linux/kernel.h>
 #include "host.h"
 
+/* clang-format off */
 #define CR4_FSGSBASE	BIT_ULL(16)
 #define CR4_PAE		BIT_ULL(5)
 #define CR4_PCIDE	BIT_ULL(17)
@@ -18,9 +20,10 @@
 #define RFLAGS_DF	BIT_ULL(10)
 #define RFLAGS_TF	BIT_ULL(8)
 #define RFLAGS_AC	BIT_ULL(18)
+/* clang-format on */
 
 /* STAR as Linux sets it: SYSRET's base 0x23, SYSCALL's 0x10. */
-#define LINUX_STAR	(0x23ULL << 48 | 0x10ULL << 32)
+#define LINUX_STAR (0x23ULL << 48 | 0x10ULL << 32)
 
 struct refusal {
 	bool (*applies)(const struct ringlet_host *host);
@@ -56,7 +59,8 @@ static bool lacks_syscall(const struct ringlet_host *host)
 {
 	u64 needed = RFLAGS_IF | RFLAGS_DF | RFLAGS_TF | RFLAGS_AC;
 
-	return !(host->efer & EFER_SCE) || (host->star & ~0xffffffffULL) != LINUX_STAR ||
+	return !(host->efer & EFER_SCE) ||
+	       (host->star & ~0xffffffffULL) != LINUX_STAR ||
 	       (host->sfmask & needed) != needed;
 }
 
@@ -65,15 +69,25 @@ static bool lacks_pge(const struct ringlet_host *host)
 	return (host->cr4 & CR4_PCIDE) && !(host->cr4 & CR4_PGE);
 }
 
+/* clang-format off */
+
 static const struct refusal refusals[] = {
-	{ is_xen_pv, "this kernel is itself a Xen PV guest and does not own its page tables; boot it in an HVM or PVH domain" },
-	{ is_confidential, "this machine is a confidential VM (TDX, SEV-ES or SEV-SNP) whose exceptions a module cannot take over; use an ordinary VM" },
-	{ has_fred, "the CPU delivers events by FRED, which ignores the IDT that guests need; boot this machine with fred=off" },
-	{ lacks_fsgsbase, "the FSGSBASE instructions are missing or off; use a CPU model that has them (Intel since 2012, AMD since 2019) and boot without nofsgsbase" },
-	{ lacks_nx, "no-execute pages are off; boot without noexec=off on a CPU that has NX" },
-	{ lacks_syscall, "SYSCALL is not set up as Linux does it; Ringlet needs an ordinary x86-64 Linux" },
-	{ lacks_pge, "PCIDs are in use without global pages; boot with nopcid" },
+	{ is_xen_pv,
+	  "this kernel is itself a Xen PV guest and does not own its page tables; boot it in an HVM or PVH domain" },
+	{ is_confidential,
+	  "this machine is a confidential VM (TDX, SEV-ES or SEV-SNP) whose exceptions a module cannot take over; use an ordinary VM" },
+	{ has_fred,
+	  "the CPU delivers events by FRED, which ignores the IDT that guests need; boot this machine with fred=off" },
+	{ lacks_fsgsbase,
+	  "the FSGSBASE instructions are missing or off; use a CPU model that has them (Intel since 2012, AMD since 2019) and boot without nofsgsbase" },
+	{ lacks_nx,
+	  "no-execute pages are off; boot without noexec=off on a CPU that has NX" },
+	{ lacks_syscall,
+	  "SYSCALL is not set up as Linux does it; Ringlet needs an ordinary x86-64 Linux" },
+	{ lacks_pge,
+	  "PCIDs are in use without global pages; boot with nopcid" },
 };
+/* clang-format on */
 
 /**
  * ringlet_host_refusal() - why this host cannot carry guests
@@ -85,7 +99,7 @@ const char *ringlet_host_refusal(const struct ringlet_host *host)
 {
 	int i;
 
-	for (i = 0; i < (int)(sizeof(refusals) / sizeof(refusals[0])); i++)
+	for (i = 0; i < ARRAY_SIZE(refusals); i++)
 		if (refusals[i].applies(host))
 			return refusals[i].sentence;
 	return NULL;

@@ -18,14 +18,16 @@
 #include "descriptor.h"
 #include "trace.h"
 
-typedef enum ringlet_next (*hypercall_fn)(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result);
+typedef enum ringlet_next (*hypercall_fn)(struct ringlet_vcpu *vcpu,
+					  const u64 *args, u64 *result);
 
 static u64 *window_gdt(struct ringlet_vcpu *vcpu)
 {
 	return (u64 *)(vcpu->window.desc + RINGLET_DESC_GDT);
 }
 
-static enum ringlet_next hypercall_IRET(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_IRET(struct ringlet_vcpu *vcpu,
+					const u64 *args, u64 *result)
 {
 	enum ringlet_next next = ringlet_event_return(vcpu);
 
@@ -33,13 +35,15 @@ static enum ringlet_next hypercall_IRET(struct ringlet_vcpu *vcpu, const u64 *ar
 	return next;
 }
 
-static enum ringlet_next hypercall_SET_GATE(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_SET_GATE(struct ringlet_vcpu *vcpu,
+					    const u64 *args, u64 *result)
 {
 	*result = ringlet_event_set_gate(vcpu, args[0], args[1]);
 	return RINGLET_RESUME;
 }
 
-static enum ringlet_next hypercall_LOAD_CR3(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_LOAD_CR3(struct ringlet_vcpu *vcpu,
+					    const u64 *args, u64 *result)
 {
 	int ret = ringlet_shadow_load_cr3(vcpu, args[0]);
 
@@ -47,8 +51,8 @@ static enum ringlet_next hypercall_LOAD_CR3(struct ringlet_vcpu *vcpu, const u64
 	return ret == -ENOMEM ? ret : RINGLET_RESUME;
 }
 
-static enum ringlet_next hypercall_FLUSH_TLB(struct ringlet_vcpu *vcpu, const u64 *args,
-					     u64 *result)
+static enum ringlet_next hypercall_FLUSH_TLB(struct ringlet_vcpu *vcpu,
+					     const u64 *args, u64 *result)
 {
 	switch (args[0]) {
 	case RINGLET_FLUSH_USER:
@@ -66,7 +70,8 @@ static enum ringlet_next hypercall_FLUSH_TLB(struct ringlet_vcpu *vcpu, const u6
 	return RINGLET_RESUME;
 }
 
-static enum ringlet_next hypercall_LOAD_TLS(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_LOAD_TLS(struct ringlet_vcpu *vcpu,
+					    const u64 *args, u64 *result)
 {
 	int i;
 
@@ -77,14 +82,17 @@ static enum ringlet_next hypercall_LOAD_TLS(struct ringlet_vcpu *vcpu, const u64
 		}
 	}
 	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
-		window_gdt(vcpu)[GDT_ENTRY_TLS_MIN + i] = ringlet_tls_sane(args[i]);
+		window_gdt(vcpu)[GDT_ENTRY_TLS_MIN + i] =
+			ringlet_tls_sane(args[i]);
 	return RINGLET_RESUME;
 }
 
 /* As native load_gs_index(): a selector that cannot be loaded loads null. */
-static enum ringlet_next hypercall_LOAD_GS(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_LOAD_GS(struct ringlet_vcpu *vcpu,
+					   const u64 *args, u64 *result)
 {
-	u16 selector = ringlet_sane_selector(window_gdt(vcpu), GDT_ENTRIES, args[0]);
+	u16 selector =
+		ringlet_sane_selector(window_gdt(vcpu), GDT_ENTRIES, args[0]);
 	u64 descriptor = selector < 4 ? 0 : window_gdt(vcpu)[selector >> 3];
 
 	vcpu->window.state->gs = selector;
@@ -93,26 +101,29 @@ static enum ringlet_next hypercall_LOAD_GS(struct ringlet_vcpu *vcpu, const u64 
 	return RINGLET_RESUME;
 }
 
-static enum ringlet_next hypercall_HALT(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_HALT(struct ringlet_vcpu *vcpu,
+					const u64 *args, u64 *result)
 {
 	WRITE_ONCE(ringlet_shared(vcpu)->flags, X86_EFLAGS_IF);
 	return ringlet_vcpu_halt(vcpu);
 }
 
 /* The run loop delivers before it enters: to come here is all there is to it. */
-static enum ringlet_next hypercall_DELIVER(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_DELIVER(struct ringlet_vcpu *vcpu,
+					   const u64 *args, u64 *result)
 {
 	return RINGLET_RESUME;
 }
 
-static enum ringlet_next hypercall_SET_TIMER(struct ringlet_vcpu *vcpu, const u64 *args,
-					     u64 *result)
+static enum ringlet_next hypercall_SET_TIMER(struct ringlet_vcpu *vcpu,
+					     const u64 *args, u64 *result)
 {
 	ringlet_vcpu_set_timer(vcpu, args[0]);
 	return RINGLET_RESUME;
 }
 
-static enum ringlet_next hypercall_CLOCK(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_CLOCK(struct ringlet_vcpu *vcpu,
+					 const u64 *args, u64 *result)
 {
 	switch (args[0]) {
 	case RINGLET_CLOCK_MONOTONIC:
@@ -127,7 +138,8 @@ static enum ringlet_next hypercall_CLOCK(struct ringlet_vcpu *vcpu, const u64 *a
 	return RINGLET_RESUME;
 }
 
-static enum ringlet_next hypercall_CPUID(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_CPUID(struct ringlet_vcpu *vcpu,
+					 const u64 *args, u64 *result)
 {
 	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
 	u32 out[4];
@@ -140,7 +152,8 @@ static enum ringlet_next hypercall_CPUID(struct ringlet_vcpu *vcpu, const u64 *a
 	return RINGLET_RESUME;
 }
 
-static enum ringlet_next hypercall_CONSOLE(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_CONSOLE(struct ringlet_vcpu *vcpu,
+					   const u64 *args, u64 *result)
 {
 	if (!args[1])
 		return RINGLET_RESUME;
@@ -154,7 +167,8 @@ static enum ringlet_next hypercall_CONSOLE(struct ringlet_vcpu *vcpu, const u64 
 	return RINGLET_TO_LAUNCHER;
 }
 
-static enum ringlet_next hypercall_SHUTDOWN(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_SHUTDOWN(struct ringlet_vcpu *vcpu,
+					    const u64 *args, u64 *result)
 {
 	u64 len = min_t(u64, args[2], RINGLET_SHUTDOWN_TEXT_MAX);
 	struct ringlet_run *run = vcpu->run;
@@ -184,7 +198,8 @@ static int dr_index(u64 nr)
 	return -1;
 }
 
-static enum ringlet_next hypercall_GET_DR(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_GET_DR(struct ringlet_vcpu *vcpu,
+					  const u64 *args, u64 *result)
 {
 	int index = dr_index(args[0]);
 
@@ -195,19 +210,23 @@ static enum ringlet_next hypercall_GET_DR(struct ringlet_vcpu *vcpu, const u64 *
 	return RINGLET_RESUME;
 }
 
-static enum ringlet_next hypercall_SET_DR(struct ringlet_vcpu *vcpu, const u64 *args, u64 *result)
+static enum ringlet_next hypercall_SET_DR(struct ringlet_vcpu *vcpu,
+					  const u64 *args, u64 *result)
 {
 	int index = dr_index(args[0]);
 
 	/* DR0-3 may hold any address that fits the CPU; 6 and 7 are 32 bits. */
-	if (index < 0 || (index < 4 ? !ringlet_canonical(args[1]) : args[1] >> 32))
+	if (index < 0 ||
+	    (index < 4 ? !ringlet_canonical(args[1]) : args[1] >> 32))
 		*result = -EINVAL;
 	else
 		vcpu->dr[index] = args[1];
 	return RINGLET_RESUME;
 }
 
-#define DISPATCH(nr, name, nargs, what) [nr] = hypercall_##name,
+/* clang-format off */
+#define DISPATCH(nr, name, ...) [nr] = hypercall_##name,
+/* clang-format on */
 static const hypercall_fn hypercalls[] = { RINGLET_HYPERCALLS(DISPATCH) };
 
 /**
@@ -219,7 +238,8 @@ static const hypercall_fn hypercalls[] = { RINGLET_HYPERCALLS(DISPATCH) };
 enum ringlet_next ringlet_hypercall(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
-	const u64 args[5] = { gprs->rdi, gprs->rsi, gprs->rdx, gprs->r10, gprs->r8 };
+	const u64 args[5] = { gprs->rdi, gprs->rsi, gprs->rdx, gprs->r10,
+			      gprs->r8 };
 	u64 nr = gprs->rax, result = 0;
 	enum ringlet_next next;
 
@@ -230,7 +250,8 @@ enum ringlet_next ringlet_hypercall(struct ringlet_vcpu *vcpu)
 	}
 	nr = array_index_nospec(nr, ARRAY_SIZE(hypercalls));
 	next = hypercalls[nr](vcpu, args, &result);
-	trace_ringlet_hypercall(vcpu->id, nr, args[0], args[1], args[2], result);
+	trace_ringlet_hypercall(vcpu->id, nr, args[0], args[1], args[2],
+				result);
 	gprs->rax = result;
 	return next;
 }

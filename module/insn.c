@@ -105,7 +105,7 @@ static bool decode_port(struct cursor *c, u8 op, struct ringlet_insn *insn)
 	insn->kind = op & 2 ? RINGLET_INSN_OUT : RINGLET_INSN_IN;
 	insn->size = op & 1 ? (c->operand16 ? 2 : 4) : 1;
 	if (!(op & 8))
-		next(c);	/* the port as an immediate */
+		next(c); /* the port as an immediate */
 	return true;
 }
 
@@ -161,7 +161,8 @@ static bool decode_one_byte(struct cursor *c, u8 op, struct ringlet_insn *insn)
  *
  * Return: true if it is one that is known, complete within @available.
  */
-bool ringlet_decode(const u8 *bytes, unsigned int available, struct ringlet_insn *insn)
+bool ringlet_decode(const u8 *bytes, unsigned int available,
+		    struct ringlet_insn *insn)
 {
 	struct cursor c = { .bytes = bytes, .available = available };
 	u8 op = opcode(&c);

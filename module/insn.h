@@ -5,14 +5,14 @@
 
 #include <linux/types.h>
 
-#define RINGLET_INSN_MAX	15	/* bytes; SDM vol. 2, 2.3.11 */
+#define RINGLET_INSN_MAX 15 /* bytes; SDM vol. 2, 2.3.11 */
 
 enum ringlet_insn_kind {
 	RINGLET_INSN_UNKNOWN,
-	RINGLET_INSN_LOAD,	/* MOV or MOVZX from memory to a register */
-	RINGLET_INSN_STORE,	/* MOV from a register to memory */
-	RINGLET_INSN_STORE_IMM,	/* MOV of an immediate to memory */
-	RINGLET_INSN_IN,	/* a port to AL, AX or EAX */
+	RINGLET_INSN_LOAD, /* MOV or MOVZX from memory to a register */
+	RINGLET_INSN_STORE, /* MOV from a register to memory */
+	RINGLET_INSN_STORE_IMM, /* MOV of an immediate to memory */
+	RINGLET_INSN_IN, /* a port to AL, AX or EAX */
 	RINGLET_INSN_OUT,
 	RINGLET_INSN_XSETBV,
 	RINGLET_INSN_HLT,
@@ -38,6 +38,7 @@ struct ringlet_insn {
 	u64 imm;
 };
 
-bool ringlet_decode(const u8 *bytes, unsigned int available, struct ringlet_insn *insn);
+bool ringlet_decode(const u8 *bytes, unsigned int available,
+		    struct ringlet_insn *insn);
 
 #endif

@@ -56,7 +56,8 @@ static int __init ringlet_init(void)
 		ringlet_debug_exit();
 		return ret;
 	}
-	pr_info("ringlet: version " RINGLET_MODULE_VERSION ", guest ABI %d\n", RINGLET_ABI_VERSION);
+	pr_info("ringlet: version " RINGLET_MODULE_VERSION ", guest ABI %d\n",
+		RINGLET_ABI_VERSION);
 	return 0;
 }
 
@@ -70,5 +71,6 @@ module_init(ringlet_init);
 module_exit(ringlet_exit);
 
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("Ringlet: pv_ops guests at CPL 3, without virtualization hardware");
+MODULE_DESCRIPTION(
+	"Ringlet: pv_ops guests at CPL 3, without virtualization hardware");
 MODULE_VERSION(RINGLET_MODULE_VERSION);

@@ -41,7 +41,8 @@ static struct ringlet_memslot *find_slot(struct ringlet_vm *vm, u64 gpa)
  *
  * Return: the address, or NULL if not all of it is in one memory slot.
  */
-void __user *ringlet_gpa_to_user(struct ringlet_vm *vm, u64 gpa, unsigned long len)
+void __user *ringlet_gpa_to_user(struct ringlet_vm *vm, u64 gpa,
+				 unsigned long len)
 {
 	struct ringlet_memslot *slot = find_slot(vm, gpa);
 	u64 offset;
@@ -71,9 +72,11 @@ int ringlet_read_gpte(void *context, u64 gpa, u64 *entry)
 	return 0;
 }
 
-static int set_bits(struct ringlet_vm *vm, struct ringlet_translation *t, int level, u64 bits)
+static int set_bits(struct ringlet_vm *vm, struct ringlet_translation *t,
+		    int level, u64 bits)
 {
-	u64 __user *where = ringlet_gpa_to_user(vm, t->entry_gpa[level], sizeof(u64));
+	u64 __user *where =
+		ringlet_gpa_to_user(vm, t->entry_gpa[level], sizeof(u64));
 	u64 old = t->entry[level];
 	int ret;
 
@@ -97,7 +100,8 @@ static int set_bits(struct ringlet_vm *vm, struct ringlet_translation *t, int le
  *
  * Return: 0; -EAGAIN if an entry has changed since the walk; -EFAULT.
  */
-int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t, bool write)
+int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t,
+			  bool write)
 {
 	int level, ret;
 
@@ -122,7 +126,8 @@ int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t, 
  *
  * Return: 0; 1 if the guest's tables do not allow it; a negative errno.
  */
-int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data, unsigned int len)
+int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data,
+		       unsigned int len)
 {
 	struct ringlet_walker walker = {
 		.cr3 = vcpu->shadow.current_tag->cr3,
@@ -138,7 +143,8 @@ int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data, unsigned 
 		n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gva));
 		if (!ringlet_canonical(gva))
 			return 1;
-		ret = ringlet_walk(&walker, gva, vcpu->user_mode ? RINGLET_PF_U : 0, &t);
+		ret = ringlet_walk(&walker, gva,
+				   vcpu->user_mode ? RINGLET_PF_U : 0, &t);
 		if (ret)
 			return ret;
 		where = ringlet_gpa_to_user(vcpu->vm, t.gpa, n);
@@ -158,7 +164,8 @@ int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data, unsigned 
  * make a page of the launcher's own: the shared zero page would be replaced at
  * the first write, which would cost all shadows.
  */
-static int get_frame(unsigned long hva, bool write, struct page **page, bool *writable)
+static int get_frame(unsigned long hva, bool write, struct page **page,
+		     bool *writable)
 {
 	int n;
 
@@ -181,8 +188,8 @@ static int get_frame(unsigned long hva, bool write, struct page **page, bool *wr
 }
 
 /* Install the leaf unless an invalidation has begun or ended since @seq. */
-static bool install(struct ringlet_vm *vm, struct ringlet_memslot *slot, u64 gfn,
-		    unsigned long seq, u64 spte, u64 *leaf)
+static bool install(struct ringlet_vm *vm, struct ringlet_memslot *slot,
+		    u64 gfn, unsigned long seq, u64 spte, u64 *leaf)
 {
 	bool ok;
 
@@ -208,8 +215,9 @@ static bool install(struct ringlet_vm *vm, struct ringlet_memslot *slot, u64 gfn
  * Return: 0; -EINTR if a signal came while invalidations held it up; what
  * get_user_pages() failed with.
  */
-int ringlet_map_frame(struct ringlet_vcpu *vcpu, const struct ringlet_translation *t,
-		      bool write, bool private_nx, u64 *leaf)
+int ringlet_map_frame(struct ringlet_vcpu *vcpu,
+		      const struct ringlet_translation *t, bool write,
+		      bool private_nx, u64 *leaf)
 {
 	struct ringlet_memslot *slot = find_slot(vcpu->vm, t->gpa);
 	u64 gfn = t->gpa >> PAGE_SHIFT, spte;
@@ -224,11 +232,12 @@ int ringlet_map_frame(struct ringlet_vcpu *vcpu, const struct ringlet_translatio
 			return -EINTR;
 		cond_resched();
 		seq = READ_ONCE(vcpu->vm->mn_seq);
-		smp_rmb();	/* the count before the frame */
+		smp_rmb(); /* the count before the frame */
 		ret = get_frame(hva, write, &page, &writable);
 		if (ret)
 			return ret;
-		spte = ringlet_make_spte(t, page_to_pfn(page), writable, private_nx);
+		spte = ringlet_make_spte(t, page_to_pfn(page), writable,
+					 private_nx);
 		/*
 		 * The guest's writes do not set the host entry's Dirty bit:
 		 * without this a page in the swap cache would be taken for
@@ -243,8 +252,9 @@ int ringlet_map_frame(struct ringlet_vcpu *vcpu, const struct ringlet_translatio
 }
 
 /* Frames of a slot that an address range covers; false if none. */
-static bool overlap(struct ringlet_memslot *slot, unsigned long start, unsigned long end,
-		    unsigned long *first, unsigned long *last)
+static bool overlap(struct ringlet_memslot *slot, unsigned long start,
+		    unsigned long end, unsigned long *first,
+		    unsigned long *last)
 {
 	unsigned long slot_end = slot->hva + (slot->npages << PAGE_SHIFT);
 
@@ -258,7 +268,8 @@ static bool overlap(struct ringlet_memslot *slot, unsigned long start, unsigned 
 }
 
 /* Can any leaf point into the range? Context: mn_lock held. */
-static bool range_shadowed(struct ringlet_vm *vm, unsigned long start, unsigned long end)
+static bool range_shadowed(struct ringlet_vm *vm, unsigned long start,
+			   unsigned long end)
 {
 	unsigned long first, last;
 	int i;
@@ -273,7 +284,8 @@ static bool range_shadowed(struct ringlet_vm *vm, unsigned long start, unsigned 
 	return false;
 }
 
-static bool range_ours(struct ringlet_vm *vm, unsigned long start, unsigned long end)
+static bool range_ours(struct ringlet_vm *vm, unsigned long start,
+		       unsigned long end)
 {
 	unsigned long first, last;
 	int i;
@@ -361,7 +373,8 @@ static int mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	return young;
 }
 
-static int mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long address)
+static int mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
+			 unsigned long address)
 {
 	struct ringlet_vm *vm = vm_of(mn);
 	bool young;

@@ -11,6 +11,7 @@
 #include <linux/bits.h>
 #include <linux/types.h>
 
+/* clang-format off */
 #define RINGLET_PTE_P		BIT_ULL(0)
 #define RINGLET_PTE_W		BIT_ULL(1)
 #define RINGLET_PTE_U		BIT_ULL(2)
@@ -38,6 +39,7 @@
 #define RINGLET_PF_I		BIT(4)
 
 #define RINGLET_LEVELS		4
+/* clang-format on */
 
 /* Index of an address in its table of a level; level 1 holds 4 KiB pages. */
 static inline unsigned int ringlet_index(u64 gva, int level)
@@ -102,7 +104,7 @@ struct ringlet_walker {
 
 int ringlet_walk(const struct ringlet_walker *walker, u64 gva, u32 access,
 		 struct ringlet_translation *t);
-u64 ringlet_make_spte(const struct ringlet_translation *t, u64 pfn, bool host_writable,
-		      bool private_nx);
+u64 ringlet_make_spte(const struct ringlet_translation *t, u64 pfn,
+		      bool host_writable, bool private_nx);
 
 #endif

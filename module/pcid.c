@@ -44,7 +44,7 @@ void ringlet_pcid_free(unsigned int pcid)
 	unsigned int pair = (pcid - RINGLET_PCID_FIRST) / 2;
 
 	if (pair >= RINGLET_PCID_PAIRS - 1)
-		return;		/* the shared pair */
+		return; /* the shared pair */
 	spin_lock(&lock);
 	__clear_bit(pair, pairs);
 	spin_unlock(&lock);

@@ -3,8 +3,8 @@
 #ifndef RINGLET_PCID_H
 #define RINGLET_PCID_H
 
-#define RINGLET_PCID_FIRST	3072
-#define RINGLET_PCID_PAIRS	512
+#define RINGLET_PCID_FIRST 3072
+#define RINGLET_PCID_PAIRS 512
 
 unsigned int ringlet_pcid_alloc(void);
 void ringlet_pcid_free(unsigned int pcid);

@@ -31,7 +31,7 @@
 #include "exits.h"
 #include "paging.h"
 
-#define RINGLET_MODULE_VERSION	"0.1"
+#define RINGLET_MODULE_VERSION "0.1"
 
 struct ringlet_slot;
 struct ringlet_vcpu;
@@ -65,7 +65,7 @@ struct ringlet_window {
 };
 
 /* Guest address spaces whose shadows are kept at once; Linux uses six PCIDs. */
-#define RINGLET_TAGS	8
+#define RINGLET_TAGS 8
 
 /**
  * struct ringlet_tag - the shadow of one guest address space
@@ -145,10 +145,10 @@ struct ringlet_vm {
 	struct kref kref;
 	struct mm_struct *mm;
 	struct mmu_notifier mn;
-	spinlock_t mn_lock;
+	spinlock_t mn_lock; /* mn_active, mn_seq, leaves against them */
 	unsigned int mn_active;
 	unsigned long mn_seq;
-	struct mutex lock;
+	struct mutex lock; /* slots, making of vCPUs */
 	struct ringlet_memslot slots[RINGLET_MEMORY_SLOTS];
 	int nr_slots;
 	struct ringlet_vcpu *vcpus[RINGLET_MAX_VCPUS];
@@ -159,8 +159,8 @@ struct ringlet_vm {
 
 /* ringlet_vcpu.requests, handled by the owner before it enters the guest. */
 enum ringlet_request {
-	RINGLET_REQ_FLUSH,	/* drop all shadow tables */
-	RINGLET_REQ_KICK,	/* look again: something is pending */
+	RINGLET_REQ_FLUSH, /* drop all shadow tables */
+	RINGLET_REQ_KICK, /* look again: something is pending */
 };
 
 /* ringlet_vcpu.mode: whether an IPI is needed to reach it. */
@@ -203,7 +203,7 @@ enum ringlet_mode {
 struct ringlet_vcpu {
 	struct ringlet_vm *vm;
 	u32 id;
-	struct mutex mutex;
+	struct mutex mutex; /* all but the atomic fields */
 	struct ringlet_window window;
 	struct ringlet_shadow shadow;
 	struct ringlet_run *run;
@@ -234,9 +234,9 @@ struct ringlet_vcpu {
 
 /* What a handler wants of the run loop. Negative: an errno for the launcher. */
 enum ringlet_next {
-	RINGLET_FIRST_ERRNO = -4095,	/* makes the type a signed one */
-	RINGLET_RESUME = 0,		/* enter the guest again */
-	RINGLET_TO_LAUNCHER,	/* run->exit_reason is set: RUN returns 0 */
+	RINGLET_FIRST_ERRNO = -4095, /* makes the type a signed one */
+	RINGLET_RESUME = 0, /* enter the guest again */
+	RINGLET_TO_LAUNCHER, /* run->exit_reason is set: RUN returns 0 */
 };
 
 /* vcpu.c: the run loop */
@@ -244,34 +244,43 @@ struct ringlet_vcpu *ringlet_vcpu_create(struct ringlet_vm *vm, u32 id);
 void ringlet_vcpu_destroy(struct ringlet_vcpu *vcpu);
 int ringlet_vcpu_run(struct ringlet_vcpu *vcpu);
 int ringlet_vcpu_get_regs(struct ringlet_vcpu *vcpu, struct ringlet_regs *regs);
-int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu, const struct ringlet_regs *regs);
+int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu,
+			  const struct ringlet_regs *regs);
 void ringlet_vcpu_raise(struct ringlet_vcpu *vcpu, unsigned int line);
 void ringlet_vcpu_kick(struct ringlet_vcpu *vcpu, bool wait);
 enum ringlet_next ringlet_vcpu_halt(struct ringlet_vcpu *vcpu);
 void ringlet_vcpu_set_timer(struct ringlet_vcpu *vcpu, u64 ns);
-__printf(2, 3) enum ringlet_next ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...);
+__printf(2, 3) enum ringlet_next
+	ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...);
 
 /* vm.c: VMs and memory slots */
 struct ringlet_vm *ringlet_vm_create(void);
 void ringlet_vm_get(struct ringlet_vm *vm);
 void ringlet_vm_put(struct ringlet_vm *vm);
-int ringlet_vm_set_memory(struct ringlet_vm *vm, const struct ringlet_memory *memory);
-int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id, struct ringlet_vcpu **vcpup);
+int ringlet_vm_set_memory(struct ringlet_vm *vm,
+			  const struct ringlet_memory *memory);
+int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id,
+			   struct ringlet_vcpu **vcpup);
 
 /* memory.c: guest memory through the launcher's mm */
-void __user *ringlet_gpa_to_user(struct ringlet_vm *vm, u64 gpa, unsigned long len);
-int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data, unsigned int len);
-int ringlet_map_frame(struct ringlet_vcpu *vcpu, const struct ringlet_translation *t,
-		      bool write, bool private_nx, u64 *leaf);
+void __user *ringlet_gpa_to_user(struct ringlet_vm *vm, u64 gpa,
+				 unsigned long len);
+int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data,
+		       unsigned int len);
+int ringlet_map_frame(struct ringlet_vcpu *vcpu,
+		      const struct ringlet_translation *t, bool write,
+		      bool private_nx, u64 *leaf);
 int ringlet_read_gpte(void *context, u64 gpa, u64 *entry);
-int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t, bool write);
+int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t,
+			  bool write);
 int ringlet_memory_register(struct ringlet_vm *vm);
 void ringlet_memory_unregister(struct ringlet_vm *vm);
 
 /* shadow.c: shadow page tables */
 int ringlet_shadow_init(struct ringlet_vcpu *vcpu);
 void ringlet_shadow_exit(struct ringlet_vcpu *vcpu);
-enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva, u32 error);
+enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
+				       u32 error);
 int ringlet_shadow_load_cr3(struct ringlet_vcpu *vcpu, u64 cr3);
 void ringlet_shadow_flush_user(struct ringlet_vcpu *vcpu);
 void ringlet_shadow_flush_all(struct ringlet_vcpu *vcpu);
@@ -296,8 +305,10 @@ void ringlet_fpu_save(struct ringlet_vcpu *vcpu);
 u64 ringlet_fpu_xcr0_mask(void);
 
 /* event.c: entering the guest kernel, returning from it */
-enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu, unsigned int gate, u64 error);
-enum ringlet_next ringlet_event_page_fault(struct ringlet_vcpu *vcpu, u64 gva, u32 error);
+enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu,
+					unsigned int gate, u64 error);
+enum ringlet_next ringlet_event_page_fault(struct ringlet_vcpu *vcpu, u64 gva,
+					   u32 error);
 enum ringlet_next ringlet_event_return(struct ringlet_vcpu *vcpu);
 enum ringlet_next ringlet_event_interrupt(struct ringlet_vcpu *vcpu);
 bool ringlet_event_pending(struct ringlet_vcpu *vcpu);
@@ -307,14 +318,14 @@ int ringlet_event_set_gate(struct ringlet_vcpu *vcpu, u64 gate, u64 address);
 enum ringlet_next ringlet_hypercall(struct ringlet_vcpu *vcpu);
 
 /* cpuid.c: what the guest is told about its CPU */
-void ringlet_cpuid(struct ringlet_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4]);
+void ringlet_cpuid(struct ringlet_vcpu *vcpu, u32 leaf, u32 subleaf,
+		   u32 out[4]);
 
 /* emulate.c: instructions that ring 3 may not execute, and MMIO */
 bool ringlet_emulate(struct ringlet_vcpu *vcpu, enum ringlet_next *next);
 enum ringlet_next ringlet_emulate_mmio(struct ringlet_vcpu *vcpu, u64 gpa);
 void ringlet_emulate_mmio_done(struct ringlet_vcpu *vcpu);
 u64 *ringlet_gpr(struct ringlet_vcpu *vcpu, unsigned int reg);
-
 
 /* debug.c: counters */
 void ringlet_debug_init(void);
@@ -336,13 +347,15 @@ static inline struct ringlet_shared *ringlet_shared(struct ringlet_vcpu *vcpu)
 	return vcpu->window.shared;
 }
 
-static inline void ringlet_request(struct ringlet_vcpu *vcpu, enum ringlet_request request)
+static inline void ringlet_request(struct ringlet_vcpu *vcpu,
+				   enum ringlet_request request)
 {
 	set_bit(request, &vcpu->requests);
 }
 
 /* Say what the exit being handled was; the run loop counts the last word. */
-static inline void ringlet_left(struct ringlet_vcpu *vcpu, enum ringlet_exit why)
+static inline void ringlet_left(struct ringlet_vcpu *vcpu,
+				enum ringlet_exit why)
 {
 	vcpu->left = why;
 }

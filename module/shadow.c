@@ -37,6 +37,7 @@
 
 #include "trace.h"
 
+/* clang-format off */
 #define TABLE_FLAGS	(RINGLET_PTE_P | RINGLET_PTE_W | RINGLET_PTE_U | RINGLET_PTE_A)
 
 #define TOP_SLOT	271	/* in the root, whatever its level */
@@ -46,6 +47,7 @@
 /* A gigabyte of guest memory may have this many tables: 1/16 of it. */
 #define TABLES_PER_GB	16384
 #define TABLES_MIN	2048
+/* clang-format on */
 
 static bool host_la57(void)
 {
@@ -89,7 +91,7 @@ static void link_lower(struct ringlet_tag *tag, unsigned int index)
 	u64 kernel = tag->split ? tag->klower[index] : tag->lower[index];
 
 	if (host_la57())
-		return;		/* the roots point to the table itself */
+		return; /* the roots point to the table itself */
 	if (kernel && !tag->split)
 		kernel |= RINGLET_PTE_NX;
 	WRITE_ONCE(tag->uroot[index], tag->lower[index]);
@@ -104,7 +106,8 @@ static void link_upper(struct ringlet_shadow *shadow, unsigned int index)
 		return;
 	for (i = 0; i < RINGLET_TAGS; i++)
 		if (shadow->tags[i].live)
-			WRITE_ONCE(shadow->tags[i].kroot[index], shadow->upper[index]);
+			WRITE_ONCE(shadow->tags[i].kroot[index],
+				   shadow->upper[index]);
 }
 
 /* Point a tag's roots at its tables, wholly. */
@@ -260,12 +263,14 @@ static int map_shared_page(struct ringlet_vcpu *vcpu)
 			shadow->pages++;
 			WRITE_ONCE(*entry, __pa(next) | TABLE_FLAGS);
 			if (level == 4)
-				link_upper(shadow, ringlet_index(RINGLET_SHARED_VA, 4));
+				link_upper(shadow,
+					   ringlet_index(RINGLET_SHARED_VA, 4));
 		}
 		table = table_of(*entry);
 	}
-	table[ringlet_index(RINGLET_SHARED_VA, 1)] = __pa(vcpu->window.shared) |
-		TABLE_FLAGS | RINGLET_PTE_D | RINGLET_PTE_NX | RINGLET_SPTE_FULL;
+	table[ringlet_index(RINGLET_SHARED_VA, 1)] =
+		__pa(vcpu->window.shared) | TABLE_FLAGS | RINGLET_PTE_D |
+		RINGLET_PTE_NX | RINGLET_SPTE_FULL;
 	return 0;
 }
 
@@ -354,7 +359,8 @@ static u64 *leaf_of(struct ringlet_vcpu *vcpu, u64 *top, u64 gva, int from)
 			if (top == shadow->upper && level == 4)
 				link_upper(shadow, ringlet_index(gva, 4));
 			else if (level == 4)
-				link_lower(shadow->current_tag, ringlet_index(gva, 4));
+				link_lower(shadow->current_tag,
+					   ringlet_index(gva, 4));
 		}
 		if (from == level)
 			*entry |= RINGLET_SPTE_LARGE;
@@ -371,8 +377,8 @@ static void split_tag(struct ringlet_vcpu *vcpu, struct ringlet_tag *tag)
 }
 
 /* Install the leaf for a walk that the guest's tables allowed. */
-static enum ringlet_next fill(struct ringlet_vcpu *vcpu, struct ringlet_translation *t,
-			      u32 access)
+static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
+			      struct ringlet_translation *t, u32 access)
 {
 	struct ringlet_shadow *shadow = &vcpu->shadow;
 	struct ringlet_tag *tag = shadow->current_tag;
@@ -392,17 +398,19 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu, struct ringlet_translat
 		return -ENOMEM;
 	old = *leaf;
 	ret = ringlet_map_frame(vcpu, t, access & RINGLET_PF_W,
-				lower && tag->split && top == tag->klower, leaf);
+				lower && tag->split && top == tag->klower,
+				leaf);
 	if (ret < 0)
 		return ret;
-	ringlet_left(vcpu, old == *leaf ? RINGLET_LEFT_SPURIOUS : RINGLET_LEFT_FILL);
+	ringlet_left(vcpu,
+		     old == *leaf ? RINGLET_LEFT_SPURIOUS : RINGLET_LEFT_FILL);
 	/*
 	 * The leaf was there: the CPU used another translation, one of the
 	 * host's global entries, which match under any PCID. INVLPG drops those
 	 * too; the host may make it anew, and the guest come here again.
 	 */
 	if (old == *leaf)
-		asm volatile("invlpg (%0)" : : "r" (t->gva) : "memory");
+		asm volatile("invlpg (%0)" : : "r"(t->gva) : "memory");
 	trace_ringlet_fault(vcpu->id, t->gva, access, t->gpa, *leaf, "fill");
 	return RINGLET_RESUME;
 }
@@ -430,7 +438,8 @@ static bool in_hole(u64 gva)
  *
  * Return: what to do next; a negative errno if the host cannot go on.
  */
-enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva, u32 error)
+enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
+				       u32 error)
 {
 	struct ringlet_walker walker = {
 		.cr3 = vcpu->shadow.current_tag->cr3,
@@ -450,7 +459,9 @@ enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva, u32 e
 	}
 	if (!vcpu->user_mode && (gva & PAGE_MASK) == RINGLET_SHARED_VA) {
 		if (error & RINGLET_PF_I)
-			return ringlet_kill(vcpu, "the guest kernel executed its shared page");
+			return ringlet_kill(
+				vcpu,
+				"the guest kernel executed its shared page");
 		ringlet_left(vcpu, RINGLET_LEFT_FILL);
 		return map_shared_page(vcpu) ? -ENOMEM : RINGLET_RESUME;
 	}
@@ -465,11 +476,14 @@ enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva, u32 e
 			ret = 1;
 		}
 		if (!ret)
-			ret = ringlet_mark_accessed(vcpu->vm, &t, access & RINGLET_PF_W);
+			ret = ringlet_mark_accessed(vcpu->vm, &t,
+						    access & RINGLET_PF_W);
 	} while (ret == -EAGAIN);
 	if (ret == -EFAULT)
-		return ringlet_kill(vcpu, "a page table of the guest (CR3 %#llx, for address %#llx) is not in its memory",
-				    walker.cr3, gva);
+		return ringlet_kill(
+			vcpu,
+			"a page table of the guest (CR3 %#llx, for address %#llx) is not in its memory",
+			walker.cr3, gva);
 	if (ret < 0)
 		return ret;
 	if (ret) {

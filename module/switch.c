@@ -60,7 +60,8 @@ static void load_guest_msrs(struct ringlet_vcpu *vcpu, struct host_state *host)
 	}
 }
 
-static void restore_host_msrs(struct ringlet_vcpu *vcpu, const struct host_state *host)
+static void restore_host_msrs(struct ringlet_vcpu *vcpu,
+			      const struct host_state *host)
 {
 	wrmsrl(MSR_LSTAR, host->lstar);
 	wrmsrl(MSR_CSTAR, host->cstar);
@@ -98,7 +99,8 @@ static void load_guest_debug(struct ringlet_vcpu *vcpu, struct host_state *host)
 	set_debugreg(ringlet_sane_dr7(vcpu->dr[5]), 7);
 }
 
-static void restore_host_debug(struct ringlet_vcpu *vcpu, const struct host_state *host)
+static void restore_host_debug(struct ringlet_vcpu *vcpu,
+			       const struct host_state *host)
 {
 	unsigned long dr6;
 
@@ -156,7 +158,8 @@ static void prepare_window(struct ringlet_vcpu *vcpu)
 
 static void enter_window(struct ringlet_vcpu *vcpu)
 {
-	void (*enter)(void) = (void *)window_address(vcpu, ringlet_enter);
+	typedef void (*enter_fn)(void);
+	enter_fn enter = (enter_fn)window_address(vcpu, ringlet_enter);
 
 	enter();
 }
@@ -166,13 +169,13 @@ static void put_ldt_aside(struct host_state *host)
 {
 	store_ldt(host->ldt);
 	if (unlikely(host->ldt))
-		asm volatile("lldt %w0" : : "r" (0));
+		asm volatile("lldt %w0" : : "r"(0));
 }
 
 static void restore_ldt(const struct host_state *host)
 {
 	if (unlikely(host->ldt))
-		asm volatile("lldt %w0" : : "r" (host->ldt));
+		asm volatile("lldt %w0" : : "r"(host->ldt));
 }
 
 /**
@@ -248,7 +251,8 @@ void ringlet_switch_finish(struct ringlet_vcpu *vcpu)
 	if (vector == X86_TRAP_MC || (pending & RINGLET_PENDING_MCE))
 		pass_on_mce();
 
-	if (vector >= FIRST_EXTERNAL_VECTOR && vector < 256 && vector != RINGLET_GATE_INT80) {
+	if (vector >= FIRST_EXTERNAL_VECTOR && vector < 256 &&
+	    vector != RINGLET_GATE_INT80) {
 		idt = (gate_desc *)state->host_idtr.address;
 		ringlet_call_host_gate(gate_offset(&idt[vector]));
 		/* On again by the handler's IRET; lockdep has not seen that. */

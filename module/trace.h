@@ -11,8 +11,9 @@
 
 #include <linux/tracepoint.h>
 
+/* clang-format off */
 #define RINGLET_EXIT_SYMBOL(name, text) { RINGLET_LEFT_##name, text },
-#define RINGLET_HC_SYMBOL(nr, name, nargs, what) { nr, #name },
+#define RINGLET_HC_SYMBOL(nr, name, ...) { nr, #name },
 
 TRACE_EVENT(ringlet_entry,
 	TP_PROTO(u32 vcpu, u64 rip, bool user),
@@ -121,6 +122,7 @@ TRACE_EVENT(ringlet_inject,
 		  __entry->error, __entry->rip, __entry->user ? "user" : "kernel")
 );
 
+/* clang-format on */
 #endif
 
 #undef TRACE_INCLUDE_PATH

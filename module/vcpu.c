@@ -39,7 +39,7 @@ static void ipi_noop(void *unused)
  */
 void ringlet_vcpu_kick(struct ringlet_vcpu *vcpu, bool wait)
 {
-	smp_mb();	/* the request before the mode; pairs with enter_guest() */
+	smp_mb(); /* the request before the mode; pairs with enter_guest() */
 	wake_up(&vcpu->wait);
 	if (!wait) {
 		if (READ_ONCE(vcpu->mode) == RINGLET_IN_GUEST &&
@@ -49,7 +49,8 @@ void ringlet_vcpu_kick(struct ringlet_vcpu *vcpu, bool wait)
 	}
 	/* It cannot enter again without having seen the request. */
 	while (READ_ONCE(vcpu->mode) == RINGLET_IN_GUEST)
-		smp_call_function_single(READ_ONCE(vcpu->cpu), ipi_noop, NULL, 1);
+		smp_call_function_single(READ_ONCE(vcpu->cpu), ipi_noop, NULL,
+					 1);
 }
 
 /**
@@ -61,13 +62,15 @@ void ringlet_vcpu_kick(struct ringlet_vcpu *vcpu, bool wait)
  */
 void ringlet_vcpu_raise(struct ringlet_vcpu *vcpu, unsigned int line)
 {
-	if (!(atomic64_fetch_or(BIT_ULL(line), &vcpu->irq_pending) & BIT_ULL(line)))
+	if (!(atomic64_fetch_or(BIT_ULL(line), &vcpu->irq_pending) &
+	      BIT_ULL(line)))
 		ringlet_vcpu_kick(vcpu, false);
 }
 
 static enum hrtimer_restart timer_expired(struct hrtimer *timer)
 {
-	struct ringlet_vcpu *vcpu = container_of(timer, struct ringlet_vcpu, timer);
+	struct ringlet_vcpu *vcpu =
+		container_of(timer, struct ringlet_vcpu, timer);
 
 	ringlet_vcpu_raise(vcpu, RINGLET_IRQ_TIMER);
 	return HRTIMER_NORESTART;
@@ -83,7 +86,8 @@ void ringlet_vcpu_set_timer(struct ringlet_vcpu *vcpu, u64 ns)
 	if (ns == ~0ULL)
 		hrtimer_cancel(&vcpu->timer);
 	else
-		hrtimer_start(&vcpu->timer, ns_to_ktime(min_t(u64, ns, KTIME_MAX / 2)),
+		hrtimer_start(&vcpu->timer,
+			      ns_to_ktime(min_t(u64, ns, KTIME_MAX / 2)),
 			      HRTIMER_MODE_REL);
 }
 
@@ -99,8 +103,9 @@ void ringlet_vcpu_set_timer(struct ringlet_vcpu *vcpu, u64 ns)
 enum ringlet_next ringlet_vcpu_halt(struct ringlet_vcpu *vcpu)
 {
 	vcpu->halts++;
-	wait_event_interruptible(vcpu->wait, ringlet_event_pending(vcpu) || vcpu->requests ||
-				 READ_ONCE(vcpu->run->immediate_exit));
+	wait_event_interruptible(
+		vcpu->wait, ringlet_event_pending(vcpu) || vcpu->requests ||
+				    READ_ONCE(vcpu->run->immediate_exit));
 	return RINGLET_RESUME;
 }
 
@@ -121,18 +126,21 @@ enum ringlet_next ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...)
 	va_start(args, why);
 	n = vscnprintf(run->message, sizeof(run->message), why, args);
 	va_end(args);
-	scnprintf(run->message + n, sizeof(run->message) - n,
-		  " (vCPU %u, %s mode, RIP %#llx, RSP %#llx, RFLAGS %#llx, CR3 %#llx, last exit %#llx error %#llx, RAX %#llx, RDI %#llx, RSI %#llx, GS base %#llx)",
-		  vcpu->id, vcpu->user_mode ? "user" : "kernel", gprs->rip, gprs->rsp,
-		  gprs->rflags, vcpu->shadow.current_tag->cr3, gprs->vector, gprs->error,
-		  gprs->rax, gprs->rdi, gprs->rsi, vcpu->window.state->gsbase);
+	scnprintf(
+		run->message + n, sizeof(run->message) - n,
+		" (vCPU %u, %s mode, RIP %#llx, RSP %#llx, RFLAGS %#llx, CR3 %#llx, last exit %#llx error %#llx, RAX %#llx, RDI %#llx, RSI %#llx, GS base %#llx)",
+		vcpu->id, vcpu->user_mode ? "user" : "kernel", gprs->rip,
+		gprs->rsp, gprs->rflags, vcpu->shadow.current_tag->cr3,
+		gprs->vector, gprs->error, gprs->rax, gprs->rdi, gprs->rsi,
+		vcpu->window.state->gsbase);
 	run->exit_reason = RINGLET_EXIT_KILLED;
 	WRITE_ONCE(vcpu->vm->dead, true);
 	ringlet_left(vcpu, RINGLET_LEFT_FATAL);
 	return RINGLET_TO_LAUNCHER;
 }
 
-static enum ringlet_next exception(struct ringlet_vcpu *vcpu, unsigned int vector, u64 error)
+static enum ringlet_next exception(struct ringlet_vcpu *vcpu,
+				   unsigned int vector, u64 error)
 {
 	enum ringlet_next next;
 
@@ -167,9 +175,11 @@ static enum ringlet_next handle_exit(struct ringlet_vcpu *vcpu)
 		ringlet_left(vcpu, RINGLET_LEFT_ABORTED);
 		return RINGLET_RESUME;
 	case RINGLET_VECTOR_FAULTED:
-		return ringlet_kill(vcpu, "the switcher itself faulted (vector %llu at text+%#llx): a bug of Ringlet, please report it",
-				    state->fault_vector,
-				    state->fault_rip - vcpu->window.base);
+		return ringlet_kill(
+			vcpu,
+			"the switcher itself faulted (vector %llu at text+%#llx): a bug of Ringlet, please report it",
+			state->fault_vector,
+			state->fault_rip - vcpu->window.base);
 	case X86_TRAP_NMI:
 		ringlet_left(vcpu, RINGLET_LEFT_NMI);
 		return RINGLET_RESUME;
@@ -212,9 +222,10 @@ static bool enter_guest(struct ringlet_vcpu *vcpu)
 	local_irq_disable();
 	WRITE_ONCE(vcpu->cpu, smp_processor_id());
 	WRITE_ONCE(vcpu->mode, RINGLET_IN_GUEST);
-	smp_mb();	/* the mode before the requests; pairs with the kick */
+	smp_mb(); /* the mode before the requests; pairs with the kick */
 	if (!must_not_enter(vcpu)) {
-		trace_ringlet_entry(vcpu->id, ringlet_gprs(vcpu)->rip, vcpu->user_mode);
+		trace_ringlet_entry(vcpu->id, ringlet_gprs(vcpu)->rip,
+				    vcpu->user_mode);
 		/* Ticks that end this stay count as guest time. */
 		current->flags |= PF_VCPU;
 		kernel_fpu_begin_mask(0);
@@ -274,7 +285,8 @@ int ringlet_vcpu_run(struct ringlet_vcpu *vcpu)
 	do {
 		if (READ_ONCE(vcpu->vm->dead))
 			return -EIO;
-		if (signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME) ||
+		if (signal_pending(current) ||
+		    test_thread_flag(TIF_NOTIFY_RESUME) ||
 		    READ_ONCE(vcpu->run->immediate_exit)) {
 			vcpu->run->exit_reason = RINGLET_EXIT_INTR;
 			return -EINTR;
@@ -304,22 +316,26 @@ int ringlet_vcpu_get_regs(struct ringlet_vcpu *vcpu, struct ringlet_regs *regs)
 	regs->rflags = (state->gprs.rflags & ~X86_EFLAGS_IF) |
 		       (READ_ONCE(ringlet_shared(vcpu)->flags) & X86_EFLAGS_IF);
 	regs->cr2 = READ_ONCE(ringlet_shared(vcpu)->cr2);
-	regs->cr3 = vcpu->shadow.current_tag->cr3 | vcpu->shadow.current_tag->pcid;
+	regs->cr3 = vcpu->shadow.current_tag->cr3 |
+		    vcpu->shadow.current_tag->pcid;
 	regs->fsbase = state->fsbase;
 	regs->gsbase = state->gsbase;
 	regs->user_mode = vcpu->user_mode;
 	return 0;
 }
 
-static bool regs_valid(struct ringlet_vcpu *vcpu, const struct ringlet_regs *regs)
+static bool regs_valid(struct ringlet_vcpu *vcpu,
+		       const struct ringlet_regs *regs)
 {
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(regs->reserved); i++)
 		if (regs->reserved[i])
 			return false;
-	return !vcpu->user_mode && !regs->user_mode && ringlet_canonical(regs->rip) &&
-	       ringlet_canonical(regs->fsbase) && ringlet_canonical(regs->gsbase);
+	return !vcpu->user_mode && !regs->user_mode &&
+	       ringlet_canonical(regs->rip) &&
+	       ringlet_canonical(regs->fsbase) &&
+	       ringlet_canonical(regs->gsbase);
 }
 
 /**
@@ -329,7 +345,8 @@ static bool regs_valid(struct ringlet_vcpu *vcpu, const struct ringlet_regs *reg
  *
  * Return: 0; -EINVAL for values that cannot be loaded, or user mode; -ENOMEM.
  */
-int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu, const struct ringlet_regs *regs)
+int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu,
+			  const struct ringlet_regs *regs)
 {
 	struct ringlet_window_state *state = vcpu->window.state;
 	int i, ret;
@@ -368,7 +385,7 @@ static void init_state(struct ringlet_vcpu *vcpu)
 	gprs->cs = __USER_CS;
 	gprs->ss = __USER_DS;
 	gprs->rflags = ringlet_sane_rflags(0);
-	vcpu->dr[4] = 0xffff0ff0;	/* DR6 and DR7 after reset */
+	vcpu->dr[4] = 0xffff0ff0; /* DR6 and DR7 after reset */
 	vcpu->dr[5] = 0x400;
 }
 
@@ -390,7 +407,8 @@ struct ringlet_vcpu *ringlet_vcpu_create(struct ringlet_vm *vm, u32 id)
 	vcpu->id = id;
 	mutex_init(&vcpu->mutex);
 	init_waitqueue_head(&vcpu->wait);
-	hrtimer_setup(&vcpu->timer, timer_expired, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_setup(&vcpu->timer, timer_expired, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL);
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!vcpu->run)
 		goto err_vcpu;

@@ -87,13 +87,15 @@ static bool memory_valid(const struct ringlet_memory *memory)
 		return false;
 	if (!PAGE_ALIGNED(memory->gpa | memory->size | memory->hva))
 		return false;
-	if (check_add_overflow(memory->gpa, memory->size, &end_gpa) || end_gpa > RINGLET_MAX_GPA)
+	if (check_add_overflow(memory->gpa, memory->size, &end_gpa) ||
+	    end_gpa > RINGLET_MAX_GPA)
 		return false;
 	return !check_add_overflow(memory->hva, memory->size, &end_hva) &&
 	       end_hva <= TASK_SIZE_MAX;
 }
 
-static bool memory_overlaps(struct ringlet_vm *vm, const struct ringlet_memory *memory)
+static bool memory_overlaps(struct ringlet_vm *vm,
+			    const struct ringlet_memory *memory)
 {
 	int i;
 
@@ -140,7 +142,8 @@ static int add_slot(struct ringlet_vm *vm, const struct ringlet_memory *memory)
  *
  * Return: 0 or a negative errno.
  */
-int ringlet_vm_set_memory(struct ringlet_vm *vm, const struct ringlet_memory *memory)
+int ringlet_vm_set_memory(struct ringlet_vm *vm,
+			  const struct ringlet_memory *memory)
 {
 	int ret;
 
@@ -161,7 +164,8 @@ int ringlet_vm_set_memory(struct ringlet_vm *vm, const struct ringlet_memory *me
  * Return: 0; -EINVAL for a bad number, or if there is no memory yet; -EEXIST;
  * -ENOMEM and what ringlet_window_create() returns.
  */
-int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id, struct ringlet_vcpu **vcpup)
+int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id,
+			   struct ringlet_vcpu **vcpup)
 {
 	struct ringlet_vcpu *vcpu;
 	int ret = 0;
@@ -179,6 +183,7 @@ int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id, struct ringlet_vcpu **
 			ret = PTR_ERR(vcpu);
 		} else {
 			vm->nr_vcpus++;
+			/* Notifiers and debugfs look without the lock. */
 			smp_store_release(&vm->vcpus[id], vcpu);
 			*vcpup = vcpu;
 		}

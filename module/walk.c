@@ -13,11 +13,12 @@
 #include "paging.h"
 
 /* Reserved bits of a guest entry: above 46 bits there is no guest memory. */
-#define GPTE_RESERVED	GENMASK_ULL(51, 46)
+#define GPTE_RESERVED GENMASK_ULL(51, 46)
 
 static int walk_fault(struct ringlet_translation *t, u32 access, u32 more)
 {
-	t->error = (access & (RINGLET_PF_W | RINGLET_PF_U | RINGLET_PF_I)) | more;
+	t->error = (access & (RINGLET_PF_W | RINGLET_PF_U | RINGLET_PF_I)) |
+		   more;
 	return 1;
 }
 
@@ -31,7 +32,8 @@ static bool reserved_bits_set(u64 gpte, int level)
 		return true;
 	/* A large page's address below its size, PAT's bit 12 apart. */
 	if (level > 1)
-		return gpte & (ringlet_level_size(level) - 1) & GENMASK_ULL(51, 13);
+		return gpte & (ringlet_level_size(level) - 1) &
+		       GENMASK_ULL(51, 13);
 	return false;
 }
 
@@ -70,7 +72,7 @@ int ringlet_walk(const struct ringlet_walker *walker, u64 gva, u32 access,
 	t->writable = true;
 	t->user = true;
 	t->nx = false;
-	for (level = RINGLET_LEVELS; ; level--) {
+	for (level = RINGLET_LEVELS;; level--) {
 		t->level = level;
 		t->entry_gpa[level] = table + 8 * ringlet_index(gva, level);
 		ret = walker->read(walker->context, t->entry_gpa[level], &gpte);
@@ -80,7 +82,8 @@ int ringlet_walk(const struct ringlet_walker *walker, u64 gva, u32 access,
 		if (!(gpte & RINGLET_PTE_P))
 			return walk_fault(t, access, 0);
 		if (reserved_bits_set(gpte, level))
-			return walk_fault(t, access, RINGLET_PF_P | RINGLET_PF_RSVD);
+			return walk_fault(t, access,
+					  RINGLET_PF_P | RINGLET_PF_RSVD);
 		t->writable &= !!(gpte & RINGLET_PTE_W);
 		t->user &= !!(gpte & RINGLET_PTE_U);
 		t->nx |= !!(gpte & RINGLET_PTE_NX);
@@ -110,8 +113,8 @@ int ringlet_walk(const struct ringlet_walker *walker, u64 gva, u32 access,
  *
  * Return: the entry.
  */
-u64 ringlet_make_spte(const struct ringlet_translation *t, u64 pfn, bool host_writable,
-		      bool private_nx)
+u64 ringlet_make_spte(const struct ringlet_translation *t, u64 pfn,
+		      bool host_writable, bool private_nx)
 {
 	u64 gpte = t->entry[t->level];
 	u64 spte = pfn << 12 | RINGLET_PTE_P | RINGLET_PTE_U | RINGLET_PTE_A;

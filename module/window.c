@@ -30,6 +30,7 @@
 
 #include "pcid.h"
 
+/* clang-format off */
 #define SLOT_INDEX		271
 #define SLOT_BASE_4LEVEL	0xffff878000000000UL
 #define SLOT_BASE_5LEVEL	0xff0f000000000000UL
@@ -41,6 +42,7 @@
 #define DATA_FLAGS	(TABLE_FLAGS | RINGLET_PTE_NX)
 
 #define GDT_ENTRIES_USED	16
+/* clang-format on */
 
 /**
  * struct ringlet_slot - the slot of one launcher's page tables
@@ -112,8 +114,8 @@ static void flush_this_cpu(void *unused)
 	 * the kernel's own helpers are not for modules everywhere.
 	 */
 	cr4 = native_read_cr4();
-	asm volatile("mov %0, %%cr4" : : "r" (cr4 ^ X86_CR4_PGE) : "memory");
-	asm volatile("mov %0, %%cr4" : : "r" (cr4) : "memory");
+	asm volatile("mov %0, %%cr4" : : "r"(cr4 ^ X86_CR4_PGE) : "memory");
+	asm volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
 }
 
 /* Every CPU may have cached the slot under the launcher's PCIDs or ours. */
@@ -225,7 +227,8 @@ static void fill_gdt(struct ringlet_window *window, u32 vcpu_id)
 
 static void fill_tss(struct ringlet_window *window)
 {
-	struct x86_hw_tss *tss = (struct x86_hw_tss *)(window->desc + RINGLET_DESC_TSS);
+	struct x86_hw_tss *tss =
+		(struct x86_hw_tss *)(window->desc + RINGLET_DESC_TSS);
 	u64 ist = window->base + RINGLET_WINDOW_DESC + RINGLET_DESC_IST;
 	int i;
 
@@ -236,7 +239,8 @@ static void fill_tss(struct ringlet_window *window)
 	tss->io_bitmap_base = sizeof(*tss);
 }
 
-static void set_gate(struct ringlet_window *window, int vector, char *stub, int ist, int dpl)
+static void set_gate(struct ringlet_window *window, int vector, char *stub,
+		     int ist, int dpl)
 {
 	unsigned long address = window->base + (stub - ringlet_text_start);
 	gate_desc *gate = &window->idt[vector];
@@ -256,7 +260,8 @@ static void fill_idt(struct ringlet_window *window)
 	int i;
 
 	for (i = 0; i < 256; i++)
-		set_gate(window, i, ringlet_stubs + i * RINGLET_STUB_SIZE, 0, 0);
+		set_gate(window, i, ringlet_stubs + i * RINGLET_STUB_SIZE, 0,
+			 0);
 	/* INT n of a guest is #GP but for those that Linux gives its users. */
 	window->idt[X86_TRAP_BP].bits.dpl = 3;
 	window->idt[X86_TRAP_OF].bits.dpl = 3;
@@ -279,8 +284,10 @@ static void fill_table(struct ringlet_window *window)
 	int i;
 
 	for (i = 0; i < RINGLET_TEXT_PAGES; i++)
-		table[i] = (u64)vmalloc_to_pfn(ringlet_text_start + i * PAGE_SIZE) << 12 |
-			   TEXT_FLAGS;
+		table[i] =
+			(u64)vmalloc_to_pfn(ringlet_text_start + i * PAGE_SIZE)
+				<< 12 |
+			TEXT_FLAGS;
 	table[RINGLET_WINDOW_STATE >> 12] = __pa(window->state) | DATA_FLAGS;
 	table[RINGLET_WINDOW_DESC >> 12] = __pa(window->desc) | DATA_FLAGS;
 	table[RINGLET_WINDOW_IDT >> 12] = __pa(window->idt) | RO_FLAGS;
@@ -295,7 +302,8 @@ static int alloc_pages_of(struct ringlet_window *window)
 	window->idt = (void *)new_table();
 	window->shared = (void *)new_table();
 	window->table = new_table();
-	if (!window->state || !window->desc || !window->idt || !window->shared || !window->table)
+	if (!window->state || !window->desc || !window->idt ||
+	    !window->shared || !window->table)
 		return -ENOMEM;
 	return new_chain(window->own, host_la57() ? 3 : 2);
 }
@@ -327,7 +335,8 @@ int ringlet_window_create(struct ringlet_vcpu *vcpu)
 
 	BUILD_BUG_ON(sizeof(struct ringlet_window_state) > PAGE_SIZE);
 	BUILD_BUG_ON(offsetofend(struct ringlet_window_state, gprs) % 16);
-	BUILD_BUG_ON(RINGLET_DESC_TSS + sizeof(struct x86_hw_tss) > RINGLET_DESC_IST);
+	BUILD_BUG_ON(RINGLET_DESC_TSS + sizeof(struct x86_hw_tss) >
+		     RINGLET_DESC_IST);
 	BUILD_BUG_ON(RINGLET_DESC_IST + 4 * RINGLET_IST_SIZE > PAGE_SIZE);
 
 	ret = alloc_pages_of(window);
@@ -344,7 +353,8 @@ int ringlet_window_create(struct ringlet_vcpu *vcpu)
 	set_desc_ptr(&window->state->guest_gdtr,
 		     window->base + RINGLET_WINDOW_DESC + RINGLET_DESC_GDT,
 		     GDT_ENTRIES_USED * sizeof(u64));
-	set_desc_ptr(&window->state->guest_idtr, window->base + RINGLET_WINDOW_IDT, PAGE_SIZE);
+	set_desc_ptr(&window->state->guest_idtr,
+		     window->base + RINGLET_WINDOW_IDT, PAGE_SIZE);
 	window->state->ds_flags = RINGLET_DS_OFF;
 	window->state->verw_selector = __KERNEL_DS;
 	if (native_read_cr4() & X86_CR4_PCIDE)
@@ -354,7 +364,8 @@ int ringlet_window_create(struct ringlet_vcpu *vcpu)
 	slot = window->slot;
 	level2 = slot->tables[slot->levels - 1];
 	WRITE_ONCE(level2[window->index], __pa(window->table) | TABLE_FLAGS);
-	window->own[slot->levels - 1][window->index] = __pa(window->table) | TABLE_FLAGS;
+	window->own[slot->levels - 1][window->index] = __pa(window->table) |
+						       TABLE_FLAGS;
 	window->root_entry = __pa(window->own[0]) | TABLE_FLAGS;
 	return 0;
 

@@ -9,9 +9,10 @@
 #include <linux/kbuild.h>
 #include "window.h"
 
-#define STATE(name, member)						\
-	DEFINE(S_##name, RINGLET_WINDOW_STATE +				\
-	       offsetof(struct ringlet_window_state, member))
+#define STATE(name, member)           \
+	DEFINE(S_##name,              \
+	       RINGLET_WINDOW_STATE + \
+		       offsetof(struct ringlet_window_state, member))
 
 int main(void)
 {

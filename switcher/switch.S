@@ -45,6 +45,11 @@
 /* A member of this window's struct ringlet_window_state. */
 #define S(member)	(ringlet_text_start + S_##member)(%rip)
 
+/* The byte of the window's TSS descriptor that holds the busy bit. */
+#define WINDOW_TSS_ACCESS						\
+	(ringlet_text_start + RINGLET_WINDOW_DESC + RINGLET_DESC_GDT +	\
+	 RINGLET_TSS_SELECTOR + 5)(%rip)
+
 	.section .text.ringlet_switcher, "ax", @progbits
 	.balign 4096
 SYM_ENTRY(ringlet_text_start, SYM_L_GLOBAL, SYM_A_NONE)
@@ -83,7 +88,7 @@ SYM_CODE_START(ringlet_enter)
 	lidt	S(GUEST_IDTR)
 	lgdt	S(GUEST_GDTR)
 	/* LTR insists on an available TSS and marks it busy: undo the last. */
-	andb	$~2, (ringlet_text_start + RINGLET_WINDOW_DESC + RINGLET_DESC_GDT + RINGLET_TSS_SELECTOR + 5)(%rip)
+	andb	$~2, WINDOW_TSS_ACCESS
 	movl	$RINGLET_TSS_SELECTOR, %eax
 	ltr	%ax
 	/* PKE and LASS differ on hosts that use them; elsewhere skip the write. */
@@ -429,13 +434,19 @@ SYM_CODE_END(ringlet_stub_common)
  * of text. Vectors below 32 push an imm8, which leaves room for the zero that
  * stands in for an error code.
  */
+/* #DF #TS #NP #SS #GP #PF #AC #CP #VC #SX push an error code. */
+#define EXCEPTIONS_WITH_ERROR						\
+	((1 << 8) | (0x1f << 10) | (1 << 17) | (1 << 21) | (3 << 29))
+
 	.balign 4096, 0xcc
 SYM_CODE_START(ringlet_stubs)
 	vector = 0
 	.rept 256
 	UNWIND_HINT_NONE
 	ENDBR
-	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
+	.if vector >= 32
+	pushq	$0
+	.elseif !((EXCEPTIONS_WITH_ERROR >> vector) & 1)
 	pushq	$0
 	.endif
 	.if vector < 32

@@ -18,6 +18,7 @@
 #ifndef RINGLET_SWITCHER_WINDOW_H
 #define RINGLET_SWITCHER_WINDOW_H
 
+/* clang-format off */
 #define RINGLET_TEXT_PAGES	2
 #define RINGLET_WINDOW_STATE	0x2000
 #define RINGLET_WINDOW_DESC	0x3000
@@ -70,6 +71,7 @@
  */
 #define RINGLET_DS_USER		0x1	/* mode, not an inhibitor: guest user runs */
 #define RINGLET_DS_OFF		0x2	/* this module leaves on every SYSCALL */
+/* clang-format on */
 
 #ifndef __ASSEMBLY__
 
@@ -159,7 +161,7 @@ extern char ringlet_enter[], ringlet_stubs[];
 extern char ringlet_stub_nmi[], ringlet_stub_mce[], ringlet_stub_db[];
 extern char ringlet_stub_df[], ringlet_lstar[], ringlet_cstar[];
 
-#define RINGLET_STUB_SIZE	16
+#define RINGLET_STUB_SIZE 16
 
 #endif /* !__ASSEMBLY__ */
 #endif

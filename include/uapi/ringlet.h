@@ -24,6 +24,7 @@
  * that it was built for in an ELF note; launcher and module compare it with
  * their own and say in one sentence who is too old.
  */
+/* clang-format off */
 #define RINGLET_API_VERSION	1
 #define RINGLET_ABI_VERSION	1
 
@@ -192,14 +193,12 @@
 #define RINGLET_HC_DELIVER	7
 #else /* !__ASSEMBLY__ */
 
+/* clang-format on */
 #include <linux/types.h>
 
-#define RINGLET_HC_ENUM(nr, name, nargs, what) RINGLET_HC_##name = nr,
+#define RINGLET_HC_ENUM(nr, name, ...) RINGLET_HC_##name = nr,
 /** enum ringlet_hc - hypercall numbers, see RINGLET_HYPERCALLS() */
-enum ringlet_hc {
-	RINGLET_HYPERCALLS(RINGLET_HC_ENUM)
-	RINGLET_HC_COUNT
-};
+enum ringlet_hc { RINGLET_HYPERCALLS(RINGLET_HC_ENUM) RINGLET_HC_COUNT };
 
 #undef RINGLET_HC_ENUM
 
@@ -289,9 +288,11 @@ struct ringlet_memory {
 	__u64 flags;
 };
 
+/* clang-format off */
 #define RINGLET_MEMORY_SLOTS	8
 #define RINGLET_MAX_GPA		(1ULL << 46)	/* exclusive; L1TF: well below MAXPHYADDR/2 */
 #define RINGLET_MAX_VCPUS	64
+/* clang-format on */
 
 /**
  * struct ringlet_regs - RINGLET_GET_REGS, RINGLET_SET_REGS: a vCPU's registers
@@ -321,11 +322,13 @@ struct ringlet_regs {
 };
 
 /* ringlet_run.exit_reason */
+/* clang-format off */
 #define RINGLET_EXIT_INTR	0	/* a signal, or immediate_exit; RUN returned -EINTR */
 #define RINGLET_EXIT_MMIO	1	/* access outside memory: serve it, RUN again */
 #define RINGLET_EXIT_CONSOLE	2	/* bytes for the console */
 #define RINGLET_EXIT_SHUTDOWN	3	/* the guest ended itself */
 #define RINGLET_EXIT_KILLED	4	/* the guest was ended; message says why */
+/* clang-format on */
 
 /**
  * struct ringlet_run - a vCPU's run page, mmap'ed from its fd at offset 0
@@ -390,6 +393,7 @@ struct ringlet_info {
  * SET_REGS. A VM and its vCPUs can be used only by the process that made the
  * VM: -EIO from another mm. Unknown flags and arguments are -EINVAL.
  */
+/* clang-format off */
 #define RINGLET_IOC		0xb7
 #define RINGLET_GET_API_VERSION	_IO(RINGLET_IOC, 0x00)
 #define RINGLET_GET_INFO	_IOR(RINGLET_IOC, 0x01, struct ringlet_info)
@@ -400,15 +404,17 @@ struct ringlet_info {
 #define RINGLET_RUN		_IO(RINGLET_IOC, 0x20)
 #define RINGLET_GET_REGS	_IOR(RINGLET_IOC, 0x21, struct ringlet_regs)
 #define RINGLET_SET_REGS	_IOW(RINGLET_IOC, 0x22, struct ringlet_regs)
+/* clang-format on */
 
 /* ---- Layout: what the assembler and old binaries count on ---- */
 
-#define RINGLET_ASSERT_OFFSET(type, member, offset)		\
-	_Static_assert(__builtin_offsetof(type, member) == (offset),	\
+#define RINGLET_ASSERT_OFFSET(type, member, offset)                  \
+	_Static_assert(__builtin_offsetof(type, member) == (offset), \
 		       #type "." #member)
 
-#define RINGLET_ASSERT_SHARED(member, name)				\
-	RINGLET_ASSERT_OFFSET(struct ringlet_shared, member, RINGLET_SHARED_##name)
+#define RINGLET_ASSERT_SHARED(member, name)                  \
+	RINGLET_ASSERT_OFFSET(struct ringlet_shared, member, \
+			      RINGLET_SHARED_##name)
 RINGLET_ASSERT_SHARED(flags, FLAGS);
 RINGLET_ASSERT_SHARED(pending, PENDING);
 RINGLET_ASSERT_SHARED(busy, BUSY);
@@ -422,8 +428,9 @@ RINGLET_ASSERT_SHARED(vcpu_id, VCPU_ID);
 RINGLET_ASSERT_SHARED(event, EVENT);
 RINGLET_ASSERT_SHARED(ret, RETURN);
 
-#define RINGLET_ASSERT_FRAME(member, name)				\
-	RINGLET_ASSERT_OFFSET(struct ringlet_frame, member, RINGLET_FRAME_##name)
+#define RINGLET_ASSERT_FRAME(member, name)                  \
+	RINGLET_ASSERT_OFFSET(struct ringlet_frame, member, \
+			      RINGLET_FRAME_##name)
 RINGLET_ASSERT_FRAME(rip, RIP);
 RINGLET_ASSERT_FRAME(cs, CS);
 RINGLET_ASSERT_FRAME(rflags, RFLAGS);

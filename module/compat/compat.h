@@ -16,7 +16,7 @@
 
 /* 6.1 and 6.12 know no LASS, and 6.1 no CET for user mode. */
 #ifndef X86_CR4_LASS
-#define X86_CR4_LASS	BIT_ULL(27)
+#define X86_CR4_LASS BIT_ULL(27)
 #endif
 
 static inline bool ringlet_host_has_user_cet(void)
@@ -46,9 +46,10 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 #endif
 
 #ifndef RINGLET_HAVE_HRTIMER_SETUP
-static inline void hrtimer_setup(struct hrtimer *timer,
-				 enum hrtimer_restart (*function)(struct hrtimer *),
-				 clockid_t clock, enum hrtimer_mode mode)
+static inline void
+hrtimer_setup(struct hrtimer *timer,
+	      enum hrtimer_restart (*function)(struct hrtimer *),
+	      clockid_t clock, enum hrtimer_mode mode)
 {
 	hrtimer_init(timer, clock, mode);
 	timer->function = function;
