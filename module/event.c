@@ -19,33 +19,8 @@
 #include <asm/segment.h>
 #include <asm/trapnr.h>
 
-#include "descriptor.h"
+#include "frame.h"
 #include "trace.h"
-
-/* vcpu->gates[]: the exceptions, then these. */
-enum {
-	INDEX_INT80 = RINGLET_GATE_EXCEPTIONS,
-	INDEX_SYSCALL,
-	INDEX_SYSCALL32,
-	INDEX_INTERRUPT,
-};
-
-static int gate_index(u64 gate)
-{
-	if (gate < RINGLET_GATE_EXCEPTIONS)
-		return gate;
-	switch (gate) {
-	case RINGLET_GATE_INT80:
-		return INDEX_INT80;
-	case RINGLET_GATE_SYSCALL:
-		return INDEX_SYSCALL;
-	case RINGLET_GATE_SYSCALL32:
-		return INDEX_SYSCALL32;
-	case RINGLET_GATE_INTERRUPT:
-		return INDEX_INTERRUPT;
-	}
-	return -1;
-}
 
 /**
  * ringlet_event_set_gate() - SET_GATE hypercall
@@ -57,12 +32,9 @@ static int gate_index(u64 gate)
  */
 int ringlet_event_set_gate(struct ringlet_vcpu *vcpu, u64 gate, u64 address)
 {
-	int index = gate_index(gate);
+	int index = ringlet_gate_index(gate);
 
-	if (index < 0)
-		return -EINVAL;
-	if (address &&
-	    !(ringlet_canonical(address) && ringlet_upper_half(address)))
+	if (index < 0 || !ringlet_gate_address_valid(address))
 		return -EINVAL;
 	vcpu->gates[index] = address;
 	return 0;
@@ -81,20 +53,11 @@ static void set_virtual_if(struct ringlet_vcpu *vcpu, bool on)
 static void save_frame(struct ringlet_vcpu *vcpu, unsigned int gate, u64 error)
 {
 	struct ringlet_frame *frame = &ringlet_shared(vcpu)->event;
-	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
-	u64 rflags = gprs->rflags & ~X86_EFLAGS_IF;
 
-	if (vcpu->user_mode || virtual_if(vcpu))
-		rflags |= X86_EFLAGS_IF;
-	frame->rip = gprs->rip;
-	frame->cs = vcpu->user_mode ? gprs->cs : RINGLET_KERNEL_CS;
-	frame->rflags = rflags;
-	frame->rsp = gprs->rsp;
-	frame->ss = vcpu->user_mode ? gprs->ss : RINGLET_KERNEL_SS;
+	ringlet_frame_save(frame, ringlet_gprs(vcpu), vcpu->user_mode,
+			   virtual_if(vcpu));
 	frame->error = error;
 	frame->vector = gate;
-	frame->rcx = gprs->rcx;
-	frame->r11 = gprs->r11;
 }
 
 /* What SWAPGS does natively, and the change of hardware root with it. */
@@ -149,7 +112,7 @@ enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu,
 					unsigned int gate, u64 error)
 {
 	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
-	int index = gate_index(gate);
+	int index = ringlet_gate_index(gate);
 
 	trace_ringlet_inject(vcpu->id, gate, error, gprs->rip, vcpu->user_mode);
 	if (index < 0 || !vcpu->gates[index])
@@ -224,21 +187,6 @@ enum ringlet_next ringlet_event_interrupt(struct ringlet_vcpu *vcpu)
 	return ringlet_event_deliver(vcpu, RINGLET_GATE_INTERRUPT, 0);
 }
 
-/* A user context that IRETQ could not load: natively a #GP, seen as user's. */
-static bool user_frame_valid(const struct ringlet_frame *frame, u64 *error)
-{
-	if (frame->cs != RINGLET_USER_CS && frame->cs != RINGLET_USER32_CS) {
-		*error = frame->cs & 0xfffc;
-		return false;
-	}
-	if (frame->ss != RINGLET_USER_SS) {
-		*error = frame->ss & 0xfffc;
-		return false;
-	}
-	*error = 0;
-	return ringlet_canonical(frame->rip);
-}
-
 static enum ringlet_next return_to_user(struct ringlet_vcpu *vcpu,
 					const struct ringlet_frame *frame)
 {
@@ -249,7 +197,8 @@ static enum ringlet_next return_to_user(struct ringlet_vcpu *vcpu,
 	enter_user_mode(vcpu);
 	gprs->cs = frame->cs & 0xffff;
 	gprs->ss = frame->ss & 0xffff;
-	if (!user_frame_valid(frame, &error))
+	/* A context that IRETQ could not load: natively a #GP of the user's. */
+	if (!ringlet_frame_user_valid(frame, &error))
 		return ringlet_event_deliver(vcpu, X86_TRAP_GP, error);
 	return RINGLET_RESUME;
 }
@@ -267,12 +216,7 @@ enum ringlet_next ringlet_event_return(struct ringlet_vcpu *vcpu)
 
 	memcpy(&frame, &ringlet_shared(vcpu)->ret, sizeof(frame));
 	barrier(); /* from here on only the copy */
-	gprs->rip = frame.rip;
-	gprs->rflags = ringlet_sane_rflags(frame.rflags);
-	gprs->rsp = frame.rsp;
-	gprs->rax = frame.rax;
-	gprs->rcx = frame.rcx;
-	gprs->r11 = frame.r11;
+	ringlet_frame_load(&frame, gprs);
 	if (frame.cs & 3)
 		return return_to_user(vcpu, &frame);
 	gprs->cs = __USER_CS;

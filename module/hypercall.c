@@ -45,7 +45,7 @@ static enum ringlet_next hypercall_SET_GATE(struct ringlet_vcpu *vcpu,
 static enum ringlet_next hypercall_LOAD_CR3(struct ringlet_vcpu *vcpu,
 					    const u64 *args, u64 *result)
 {
-	int ret = ringlet_shadow_load_cr3(vcpu, args[0]);
+	int ret = ringlet_tags_load_cr3(&vcpu->shadow, args[0]);
 
 	*result = ret;
 	return ret == -ENOMEM ? ret : RINGLET_RESUME;
@@ -56,13 +56,13 @@ static enum ringlet_next hypercall_FLUSH_TLB(struct ringlet_vcpu *vcpu,
 {
 	switch (args[0]) {
 	case RINGLET_FLUSH_USER:
-		ringlet_shadow_flush_user(vcpu);
+		ringlet_tags_flush_user(&vcpu->shadow);
 		break;
 	case RINGLET_FLUSH_ALL:
-		ringlet_shadow_flush_all(vcpu);
+		ringlet_tags_flush_all(&vcpu->shadow);
 		break;
 	case RINGLET_FLUSH_ADDR:
-		ringlet_shadow_flush_address(vcpu, args[1]);
+		ringlet_tags_flush_address(&vcpu->shadow, args[1]);
 		break;
 	default:
 		*result = -EINVAL;

@@ -29,7 +29,9 @@
 #include "../include/uapi/ringlet.h"
 #include "../switcher/window.h"
 #include "exits.h"
+#include "frame.h"
 #include "paging.h"
+#include "tags.h"
 
 #define RINGLET_MODULE_VERSION "0.1"
 
@@ -62,52 +64,6 @@ struct ringlet_window {
 	u64 root_entry;
 	u64 *own[3];
 	unsigned int pcid;
-};
-
-/* Guest address spaces whose shadows are kept at once; Linux uses six PCIDs. */
-#define RINGLET_TAGS 8
-
-/**
- * struct ringlet_tag - the shadow of one guest address space
- * @live: in use
- * @split: @klower is in use, see there
- * @pcid: guest PCID
- * @cr3: guest CR3 without PCID and NOFLUSH
- * @used: when it was last current, for eviction
- * @lower: level-4 table of the lower half: user pages, in both roots
- * @klower: the kernel root's own lower half, once the guest has mapped a
- *	supervisor page down there (text poking does)
- * @uroot: hardware root for guest user mode
- * @kroot: hardware root for guest kernel mode
- */
-struct ringlet_tag {
-	bool live;
-	bool split;
-	u16 pcid;
-	u64 cr3;
-	u64 used;
-	u64 *lower;
-	u64 *klower;
-	u64 *uroot;
-	u64 *kroot;
-};
-
-/**
- * struct ringlet_shadow - a vCPU's shadow page tables
- * @tags: address spaces
- * @current: the one that guest CR3 names
- * @upper: level-4 table of the upper half, shared by all kernel roots
- * @clock: counts uses of tags
- * @pages: tables in use below level 4
- * @max_pages: more are not allocated: everything is dropped instead
- */
-struct ringlet_shadow {
-	struct ringlet_tag tags[RINGLET_TAGS];
-	struct ringlet_tag *current_tag;
-	u64 *upper;
-	u64 clock;
-	unsigned long pages;
-	unsigned long max_pages;
 };
 
 /**
@@ -160,7 +116,6 @@ struct ringlet_vm {
 /* ringlet_vcpu.requests, handled by the owner before it enters the guest. */
 enum ringlet_request {
 	RINGLET_REQ_FLUSH, /* drop all shadow tables */
-	RINGLET_REQ_KICK, /* look again: something is pending */
 };
 
 /* ringlet_vcpu.mode: whether an IPI is needed to reach it. */
@@ -179,7 +134,7 @@ enum ringlet_mode {
  * @run: page shared with the launcher
  * @user_mode: guest user mode; else guest kernel mode
  * @kernel_gsbase: kernel mode's GS base while in user mode
- * @gates: guest kernel's entry points, by gate index (event.c)
+ * @gates: guest kernel's entry points, by ringlet_gate_index()
  * @dr: guest debug registers 0-3, [4] = DR6, [5] = DR7
  * @mmio: an access that the launcher is serving
  * @mmio.pending: there is one
@@ -209,7 +164,7 @@ struct ringlet_vcpu {
 	struct ringlet_run *run;
 	bool user_mode;
 	u64 kernel_gsbase;
-	u64 gates[RINGLET_GATE_EXCEPTIONS + 4];
+	u64 gates[RINGLET_GATES];
 	u64 dr[6];
 	struct {
 		bool pending;
@@ -278,13 +233,8 @@ void ringlet_memory_unregister(struct ringlet_vm *vm);
 
 /* shadow.c: shadow page tables */
 int ringlet_shadow_init(struct ringlet_vcpu *vcpu);
-void ringlet_shadow_exit(struct ringlet_vcpu *vcpu);
 enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 				       u32 error);
-int ringlet_shadow_load_cr3(struct ringlet_vcpu *vcpu, u64 cr3);
-void ringlet_shadow_flush_user(struct ringlet_vcpu *vcpu);
-void ringlet_shadow_flush_all(struct ringlet_vcpu *vcpu);
-void ringlet_shadow_flush_address(struct ringlet_vcpu *vcpu, u64 gva);
 u64 ringlet_shadow_root(struct ringlet_vcpu *vcpu);
 
 /* window.c: the slot, windows and their tables */

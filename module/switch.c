@@ -22,9 +22,48 @@
 
 void ringlet_call_host_gate(unsigned long handler);
 
+/*
+ * MSRs that decide where and how ring 3 can enter ring 0, or that ring 3 can
+ * read. None of them can be taken for granted: KVM leaves its guest's LSTAR,
+ * STAR, SFMASK, TSC_AUX and even EFER.SCE in place until its thread returns to
+ * user mode, which may be long after ours was scheduled.
+ */
+enum guarded_msr {
+	GUARDED_EFER,
+	GUARDED_STAR,
+	GUARDED_LSTAR,
+	GUARDED_CSTAR,
+	GUARDED_SFMASK,
+	GUARDED_SYSENTER_CS,
+	GUARDED_TSC_AUX,
+	GUARDED_U_CET,
+	GUARDED_COUNT
+};
+
+static const u32 guarded_msrs[GUARDED_COUNT] = {
+	[GUARDED_EFER] = MSR_EFER,
+	[GUARDED_STAR] = MSR_STAR,
+	[GUARDED_LSTAR] = MSR_LSTAR,
+	[GUARDED_CSTAR] = MSR_CSTAR,
+	[GUARDED_SFMASK] = MSR_SYSCALL_MASK,
+	[GUARDED_SYSENTER_CS] = MSR_IA32_SYSENTER_CS,
+	[GUARDED_TSC_AUX] = MSR_TSC_AUX,
+	[GUARDED_U_CET] = RINGLET_MSR_U_CET,
+};
+
+/* Linux's: entries at 0x10 for SYSCALL, 0x23 for SYSRET. */
+#define LINUX_STAR ((u64)__USER32_CS << 48 | (u64)__KERNEL_CS << 32)
+/* What a SYSCALL must clear before our stub can run: IF, TF, DF, AC, NT, ... */
+#define SYSCALL_CLEARS                                                     \
+	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF |   \
+	 X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF |   \
+	 X86_EFLAGS_OF | X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_RF | \
+	 X86_EFLAGS_AC | X86_EFLAGS_ID)
+
 /* What the guest must not see or change, as it was found. */
 struct host_state {
-	u64 lstar, cstar, sysenter_cs, tsc_aux, u_cet;
+	u64 msr[GUARDED_COUNT];
+	u64 loaded[GUARDED_COUNT];
 	unsigned long dr[4], dr7;
 	u16 ldt;
 	bool guest_dr;
@@ -35,42 +74,61 @@ static unsigned long window_address(struct ringlet_vcpu *vcpu, char *text)
 	return vcpu->window.base + (text - ringlet_text_start);
 }
 
-/* MSRs that decide where ring 3 can enter ring 0, and what it can read. */
-static void load_guest_msrs(struct ringlet_vcpu *vcpu, struct host_state *host)
+static bool msr_exists(enum guarded_msr which)
 {
-	rdmsrl(MSR_LSTAR, host->lstar);
-	rdmsrl(MSR_CSTAR, host->cstar);
-	wrmsrl(MSR_LSTAR, window_address(vcpu, ringlet_lstar));
-	wrmsrl(MSR_CSTAR, window_address(vcpu, ringlet_cstar));
-	/* A null CS makes SYSENTER #GP in ring 3. */
-	rdmsrl(MSR_IA32_SYSENTER_CS, host->sysenter_cs);
-	if (host->sysenter_cs)
-		wrmsr(MSR_IA32_SYSENTER_CS, 0, 0);
-	if (boot_cpu_has(X86_FEATURE_RDTSCP)) {
-		rdmsrl(MSR_TSC_AUX, host->tsc_aux);
-		if (host->tsc_aux != vcpu->id)
-			wrmsr(MSR_TSC_AUX, vcpu->id, 0);
-	}
-	/* The launcher's shadow stack and IBT are not the guest's. */
-	host->u_cet = 0;
-	if (ringlet_host_has_user_cet()) {
-		rdmsrl(MSR_IA32_U_CET, host->u_cet);
-		if (host->u_cet)
-			wrmsrl(MSR_IA32_U_CET, 0);
+	switch (which) {
+	case GUARDED_TSC_AUX:
+		return boot_cpu_has(X86_FEATURE_RDTSCP);
+	case GUARDED_U_CET:
+		return ringlet_host_has_user_cet();
+	default:
+		return true;
 	}
 }
 
-static void restore_host_msrs(struct ringlet_vcpu *vcpu,
-			      const struct host_state *host)
+static u64 guest_msr(struct ringlet_vcpu *vcpu, enum guarded_msr which,
+		     u64 found)
 {
-	wrmsrl(MSR_LSTAR, host->lstar);
-	wrmsrl(MSR_CSTAR, host->cstar);
-	if (host->sysenter_cs)
-		wrmsrl(MSR_IA32_SYSENTER_CS, host->sysenter_cs);
-	if (boot_cpu_has(X86_FEATURE_RDTSCP) && host->tsc_aux != vcpu->id)
-		wrmsrl(MSR_TSC_AUX, host->tsc_aux);
-	if (host->u_cet)
-		wrmsrl(MSR_IA32_U_CET, host->u_cet);
+	switch (which) {
+	case GUARDED_EFER:
+		return found | EFER_SCE | EFER_NX;
+	case GUARDED_STAR:
+		return LINUX_STAR;
+	case GUARDED_LSTAR:
+		return window_address(vcpu, ringlet_lstar);
+	case GUARDED_CSTAR:
+		return window_address(vcpu, ringlet_cstar);
+	case GUARDED_SFMASK:
+		return SYSCALL_CLEARS;
+	case GUARDED_TSC_AUX:
+		return vcpu->id;
+	default:
+		/* A null SYSENTER_CS is #GP; no user CET of the launcher's. */
+		return 0;
+	}
+}
+
+static void load_guest_msrs(struct ringlet_vcpu *vcpu, struct host_state *host)
+{
+	int i;
+
+	for (i = 0; i < GUARDED_COUNT; i++) {
+		if (!msr_exists(i))
+			continue;
+		rdmsrl(guarded_msrs[i], host->msr[i]);
+		host->loaded[i] = guest_msr(vcpu, i, host->msr[i]);
+		if (host->loaded[i] != host->msr[i])
+			wrmsrl(guarded_msrs[i], host->loaded[i]);
+	}
+}
+
+static void restore_host_msrs(const struct host_state *host)
+{
+	int i;
+
+	for (i = 0; i < GUARDED_COUNT; i++)
+		if (msr_exists(i) && host->loaded[i] != host->msr[i])
+			wrmsrl(guarded_msrs[i], host->msr[i]);
 }
 
 /*
@@ -203,7 +261,7 @@ void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu)
 
 	enter_window(vcpu);
 
-	restore_host_msrs(vcpu, &host);
+	restore_host_msrs(&host);
 	restore_ldt(&host);
 	restore_host_debug(vcpu, &host);
 	ringlet_fpu_save(vcpu);

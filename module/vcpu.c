@@ -246,9 +246,8 @@ static bool enter_guest(struct ringlet_vcpu *vcpu)
 
 static void handle_requests(struct ringlet_vcpu *vcpu)
 {
-	clear_bit(RINGLET_REQ_KICK, &vcpu->requests);
 	if (test_and_clear_bit(RINGLET_REQ_FLUSH, &vcpu->requests))
-		ringlet_shadow_flush_all(vcpu);
+		ringlet_tags_flush_all(&vcpu->shadow);
 }
 
 static enum ringlet_next run_once(struct ringlet_vcpu *vcpu)
@@ -353,7 +352,7 @@ int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu,
 
 	if (!regs_valid(vcpu, regs))
 		return -EINVAL;
-	ret = ringlet_shadow_load_cr3(vcpu, regs->cr3);
+	ret = ringlet_tags_load_cr3(&vcpu->shadow, regs->cr3);
 	if (ret)
 		return ret;
 	for (i = 0; i < 16; i++)
@@ -426,7 +425,7 @@ struct ringlet_vcpu *ringlet_vcpu_create(struct ringlet_vm *vm, u32 id)
 	return vcpu;
 
 err_shadow:
-	ringlet_shadow_exit(vcpu);
+	ringlet_tags_exit(&vcpu->shadow);
 err_window:
 	ringlet_window_destroy(vcpu);
 err_run:
@@ -444,7 +443,7 @@ void ringlet_vcpu_destroy(struct ringlet_vcpu *vcpu)
 {
 	hrtimer_cancel(&vcpu->timer);
 	ringlet_fpu_destroy(vcpu);
-	ringlet_shadow_exit(vcpu);
+	ringlet_tags_exit(&vcpu->shadow);
 	ringlet_window_destroy(vcpu);
 	free_page((unsigned long)vcpu->run);
 	mutex_destroy(&vcpu->mutex);

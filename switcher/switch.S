@@ -275,7 +275,7 @@ SYM_CODE_END(ringlet_leave)
 /*
  * SYSCALL by the guest, user or kernel. CPL 0 on the guest's RSP: no push
  * before RSP is ours, and #DB, NMI, #MC and #DF have stacks of their own.
- * SFMASK is the host's: IF, TF, DF, AC, NT and IOPL are clear.
+ * SFMASK is Linux's: IF, TF, DF, AC, NT and IOPL are clear.
  */
 SYM_CODE_START(ringlet_lstar)
 	UNWIND_HINT_NONE

@@ -19,6 +19,9 @@
 #define X86_CR4_LASS BIT_ULL(27)
 #endif
 
+/* SDM vol. 4, table 2-2; a name for it came with user shadow stacks. */
+#define RINGLET_MSR_U_CET 0x6a0
+
 static inline bool ringlet_host_has_user_cet(void)
 {
 #ifdef X86_FEATURE_USER_SHSTK

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frames and gates of the guest ABI: how an interrupted context is written
+ * down for the guest kernel, and what of a frame that the guest has written may
+ * go into registers. Pure logic on copies; event.c knows when, and reads and
+ * writes the shared page.
+ */
+#include <linux/bits.h>
+#include <linux/build_bug.h>
+
+#include "descriptor.h"
+#include "frame.h"
+#include "paging.h"
+
+#define RFLAGS_IF BIT_ULL(9)
+
+/* Places of the gates that are no exceptions. */
+enum {
+	INDEX_INT80 = RINGLET_GATE_EXCEPTIONS,
+	INDEX_SYSCALL,
+	INDEX_SYSCALL32,
+	INDEX_INTERRUPT,
+};
+
+static_assert(INDEX_INTERRUPT == RINGLET_GATES - 1);
+
+/**
+ * ringlet_gate_index() - a gate's place in a table of RINGLET_GATES
+ * @gate: RINGLET_GATE_*, or a vector below 32
+ *
+ * Return: the place; negative if there is no such gate.
+ */
+int ringlet_gate_index(u64 gate)
+{
+	if (gate < RINGLET_GATE_EXCEPTIONS)
+		return gate;
+	switch (gate) {
+	case RINGLET_GATE_INT80:
+		return INDEX_INT80;
+	case RINGLET_GATE_SYSCALL:
+		return INDEX_SYSCALL;
+	case RINGLET_GATE_SYSCALL32:
+		return INDEX_SYSCALL32;
+	case RINGLET_GATE_INTERRUPT:
+		return INDEX_INTERRUPT;
+	}
+	return -1;
+}
+
+/**
+ * ringlet_gate_address_valid() - can the guest kernel be entered there?
+ * @address: canonical and in the upper half, or 0 for none
+ *
+ * Return: true if so.
+ */
+bool ringlet_gate_address_valid(u64 address)
+{
+	return !address ||
+	       (ringlet_canonical(address) && ringlet_upper_half(address));
+}
+
+/**
+ * ringlet_frame_save() - write an interrupted context down
+ * @frame: receives it; error, vector and rax are not touched
+ * @gprs: the registers
+ * @user_mode: they are guest user mode's
+ * @virtual_if: the guest kernel took interrupts
+ *
+ * Guest user mode always takes interrupts, whatever its RFLAGS say: the CPU's
+ * own IF is the host's. Guest kernel mode ran with the user's selectors.
+ */
+void ringlet_frame_save(struct ringlet_frame *frame,
+			const struct ringlet_gprs *gprs, bool user_mode,
+			bool virtual_if)
+{
+	u64 rflags = gprs->rflags & ~RFLAGS_IF;
+
+	if (user_mode || virtual_if)
+		rflags |= RFLAGS_IF;
+	frame->rip = gprs->rip;
+	frame->cs = user_mode ? gprs->cs : RINGLET_KERNEL_CS;
+	frame->rflags = rflags;
+	frame->rsp = gprs->rsp;
+	frame->ss = user_mode ? gprs->ss : RINGLET_KERNEL_SS;
+	frame->rcx = gprs->rcx;
+	frame->r11 = gprs->r11;
+}
+
+/**
+ * ringlet_frame_load() - put what a frame holds into registers
+ * @frame: a copy that the guest cannot write
+ * @gprs: receives all but the selectors, which depend on the mode
+ */
+void ringlet_frame_load(const struct ringlet_frame *frame,
+			struct ringlet_gprs *gprs)
+{
+	gprs->rip = frame->rip;
+	gprs->rflags = ringlet_sane_rflags(frame->rflags);
+	gprs->rsp = frame->rsp;
+	gprs->rax = frame->rax;
+	gprs->rcx = frame->rcx;
+	gprs->r11 = frame->r11;
+}
+
+/**
+ * ringlet_frame_user_valid() - could IRETQ load this user context?
+ * @frame: a copy that the guest cannot write
+ * @error: receives #GP's error code if not
+ *
+ * Return: true if so. Natively the #GP is the user's: IRETQ has switched when
+ * it finds out.
+ */
+bool ringlet_frame_user_valid(const struct ringlet_frame *frame, u64 *error)
+{
+	if (frame->cs != RINGLET_USER_CS && frame->cs != RINGLET_USER32_CS) {
+		*error = frame->cs & 0xfffc;
+		return false;
+	}
+	if (frame->ss != RINGLET_USER_SS) {
+		*error = frame->ss & 0xfffc;
+		return false;
+	}
+	*error = 0;
+	return ringlet_canonical(frame->rip);
+}
