@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the launcher tells its user at the end: one sentence on stderr, the
+ * exit status, and the same as JSON in --status-file. It also holds die(),
+ * with which every fault found before the guest starts leaves the program.
+ *
+ * May touch stderr and the status file, nothing else. The functions that do
+ * not return are the main thread's; say() is anybody's.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "status.h"
+
+#define STATUS_NAME(name, text, meaning) [STATUS_##name] = text,
+static const char * const reason_names[] = {
+	STATUS_REASONS(STATUS_NAME)
+};
+
+static const char *program = "ringlet";
+static const char *status_file;
+
+const char *status_reason_name(enum status_reason reason)
+{
+	return reason_names[reason];
+}
+
+void status_set_program(const char *name)
+{
+	program = name;
+}
+
+void status_set_file(const char *path)
+{
+	status_file = path;
+}
+
+static void print_sentence(const char *text)
+{
+	/* In one call, so that it is one piece between a guest's lines. */
+	dprintf(STDERR_FILENO, "%s: %s\n", program, text);
+}
+
+void say(const char *fmt, ...)
+{
+	char text[STATUS_MESSAGE_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	print_sentence(text);
+}
+
+void outcome_set(struct outcome *outcome, enum status_reason reason,
+		 int status, const char *fmt, ...)
+{
+	va_list args;
+
+	outcome->reason = reason;
+	outcome->status = status;
+	va_start(args, fmt);
+	vsnprintf(outcome->message, sizeof(outcome->message), fmt, args);
+	va_end(args);
+}
+
+/*
+ * A device or a pipe is written to as it is: renaming a file over /dev/null
+ * would succeed for root, and harm the machine.
+ */
+static bool is_special(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && !S_ISREG(st.st_mode);
+}
+
+/* Finds out before the guest starts whether there will be a status file. */
+void status_check_file(void)
+{
+	const char *path = status_file;
+	char *dir, *slash;
+
+	if (!path)
+		return;
+	dir = strdup(path);
+	slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	if (is_special(path) ? access(path, W_OK) :
+	    access(slash ? dir : ".", W_OK)) {
+		status_file = NULL;
+		die("cannot write the status file %s: %s; name another --status-file",
+		    path, strerror(errno));
+	}
+	free(dir);
+}
+
+static int write_json(json_t *root, const char *path)
+{
+	char *temp;
+	int err;
+
+	if (is_special(path))
+		return json_dump_file(root, path, JSON_INDENT(2));
+	if (asprintf(&temp, "%s.%d.tmp", path, (int)getpid()) < 0)
+		return -1;
+	err = json_dump_file(root, temp, JSON_INDENT(2));
+	if (!err)
+		err = rename(temp, path);
+	if (err)
+		unlink(temp);
+	free(temp);
+	return err;
+}
+
+/*
+ * The message holds bytes of a guest's choosing: anything that is not
+ * printable ASCII becomes '?', which JSON and terminals both take.
+ */
+static void make_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+static void write_status_file(const struct outcome *outcome)
+{
+	json_t *root;
+
+	if (!status_file)
+		return;
+	root = json_pack("{s:s, s:i, s:s}",
+			 "reason", status_reason_name(outcome->reason),
+			 "status", outcome->status,
+			 "message", outcome->message);
+	if (!root || write_json(root, status_file))
+		say("cannot write the status file %s: %s",
+		    status_file, strerror(errno));
+	json_decref(root);
+}
+
+void status_exit(const struct outcome *outcome)
+{
+	struct outcome plain = *outcome;
+
+	make_plain(plain.message);
+	write_status_file(&plain);
+	switch (plain.reason) {
+	case STATUS_NO_STATUS:
+	case STATUS_PANIC:
+	case STATUS_KILLED:
+	case STATUS_TIMEOUT:
+	case STATUS_ERROR:
+		print_sentence(plain.message);
+		break;
+	default:
+		break;
+	}
+	exit(plain.status);
+}
+
+void die(const char *fmt, ...)
+{
+	struct outcome outcome = {
+		.reason = STATUS_ERROR,
+		.status = EXIT_FAULT,
+	};
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(outcome.message, sizeof(outcome.message), fmt, args);
+	va_end(args);
+	status_exit(&outcome);
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kernel images and boot set-up: a made-up vmlinux with notes, damaged in each
+ * field in turn, and what the guest finds in its memory afterwards.
+ */
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../include/uapi/ringlet.h"
+#include "../boot.h"
+#include "../initramfs.h"
+#include "../kernel-image.h"
+#include "../memory.h"
+#include "ktap.h"
+
+#define ENTRY	(RINGLET_BOOT_MAP_BASE + 0x1000100)
+#define LOAD	0x1000000
+
+struct note {
+	Elf64_Nhdr header;
+	char name[8];
+	u64 value;
+} __attribute__((packed));
+
+/* The smallest file that is a Ringlet guest kernel. */
+struct vmlinux {
+	Elf64_Ehdr ehdr;
+	Elf64_Phdr load;
+	Elf64_Phdr note;
+	struct note notes[2];
+	u8 text[256];
+};
+
+static struct vmlinux good = {
+	.ehdr = {
+		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_type = ET_EXEC,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_phoff = offsetof(struct vmlinux, load),
+		.e_ehsize = sizeof(Elf64_Ehdr),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = 2,
+	},
+	.load = {
+		.p_type = PT_LOAD,
+		.p_offset = offsetof(struct vmlinux, text),
+		.p_paddr = LOAD,
+		.p_vaddr = RINGLET_BOOT_MAP_BASE + LOAD,
+		.p_filesz = 256,
+		.p_memsz = 8192,
+	},
+	.note = {
+		.p_type = PT_NOTE,
+		.p_offset = offsetof(struct vmlinux, notes),
+		.p_filesz = 2 * sizeof(struct note),
+		.p_align = 4,
+	},
+	.notes = {
+		{ { 8, 8, RINGLET_NOTE_ABI }, RINGLET_NOTE_NAME, RINGLET_ABI_VERSION },
+		{ { 8, 8, RINGLET_NOTE_ENTRY }, RINGLET_NOTE_NAME, ENTRY },
+	},
+	.text = "text",
+};
+
+static char path[] = "/tmp/ringlet-test.XXXXXX";
+static struct kernel_image image;
+
+static bool open_bytes(const void *bytes, size_t len)
+{
+	FILE *file = fopen(path, "w");
+	bool ok;
+
+	fwrite(bytes, 1, len, file);
+	fclose(file);
+	ok = kernel_image_open(&image, path);
+	return ok;
+}
+
+static void test_good(void)
+{
+	check(open_bytes(&good, sizeof(good)) && image.entry == ENTRY &&
+	      image.abi == RINGLET_ABI_VERSION && image.end == LOAD + 8192,
+	      "a vmlinux with notes");
+	kernel_image_close(&image);
+}
+
+#define REFUSED(part, ...)						\
+	do {								\
+		struct vmlinux bad = good;				\
+									\
+		__VA_ARGS__;						\
+		check(!open_bytes(&bad, sizeof(bad)) &&			\
+		      strstr(image.error, part), "%s", image.error);	\
+		kernel_image_close(&image);				\
+	} while (0)
+
+static void test_bad(void)
+{
+	REFUSED("CONFIG_RINGLET_GUEST", bad.notes[0].name[0] = 'r');
+	REFUSED("CONFIG_RINGLET_GUEST", bad.notes[1].header.n_type = 9);
+	REFUSED("CONFIG_RINGLET_GUEST", bad.notes[0].header.n_namesz = 1 << 30);
+	REFUSED("CONFIG_RINGLET_GUEST", bad.note.p_offset = 1ULL << 60);
+	REFUSED("CONFIG_RINGLET_GUEST", bad.note.p_filesz = ~0ULL);
+	REFUSED("update Ringlet", bad.notes[0].value++);
+	REFUSED("entry", bad.notes[1].value = LOAD);
+	REFUSED("entry", bad.notes[1].value = RINGLET_BOOT_MAP_BASE + LOAD + 8192);
+	REFUSED("truncated", bad.load.p_offset = sizeof(good) - 255);
+	REFUSED("truncated", bad.load.p_offset = ~0ULL);
+	REFUSED("segment", bad.load.p_paddr = 0);
+	REFUSED("segment", bad.load.p_paddr = ~0ULL - 100);
+	REFUSED("segment", bad.load.p_memsz = ~0ULL);
+	REFUSED("segment", bad.load.p_memsz = 1);
+	REFUSED("x86-64", bad.ehdr.e_machine = EM_AARCH64);
+	REFUSED("x86-64", bad.ehdr.e_ident[EI_CLASS] = ELFCLASS32);
+	REFUSED("object file", bad.ehdr.e_type = ET_REL);
+	check(!open_bytes(&good, 100), "a truncated vmlinux: %s", image.error);
+	kernel_image_close(&image);
+}
+
+/* Any prefix and any single flipped byte: an answer, not a crash. */
+static void test_fuzz(void)
+{
+	struct vmlinux bad;
+	size_t i;
+
+	for (i = 0; i < sizeof(good); i++) {
+		open_bytes(&good, i);
+		kernel_image_close(&image);
+		bad = good;
+		((u8 *)&bad)[i] ^= 0xff;
+		open_bytes(&bad, sizeof(bad));
+		kernel_image_close(&image);
+	}
+	check(true, "%zu prefixes and flipped bytes", 2 * sizeof(good));
+}
+
+static u64 walk(const struct memory *mem, u64 va)
+{
+	u64 *table = memory_ptr(mem, BOOT_PGD, PAGE_SIZE);
+	u64 entry = table[va >> 39 & 511];
+
+	table = memory_ptr(mem, entry & ~0xfffULL, PAGE_SIZE);
+	entry = table[va >> 30 & 511];
+	table = memory_ptr(mem, entry & ~0xfffULL, PAGE_SIZE);
+	entry = table[va >> 21 & 511];
+	return (entry & 0x83) == 0x83 ? (entry & ~0x1fffffULL) + (va & 0x1fffff) : 0;
+}
+
+static void test_boot(void)
+{
+	struct initramfs initramfs = { 0 };
+	struct boot_params *params;
+	struct setup_data *data;
+	struct memory mem;
+	u8 *initrd;
+
+	open_bytes(&good, sizeof(good));
+	memory_alloc(&mem, 64 * MiB);
+	check(kernel_image_load(&image, &mem) &&
+	      !strcmp(memory_ptr(&mem, LOAD, 5), "text"), "the segment is at its address");
+
+	initramfs.file = (u8 *)strdup("12345");
+	initramfs.file_len = 5;
+	initramfs_add_init(&initramfs);
+	boot_set_up(&mem, &image, &initramfs, "console=hvc0");
+
+	params = memory_ptr(&mem, BOOT_ZERO_PAGE, PAGE_SIZE);
+	check(params->e820_entries == 2 && params->e820_table[1].addr == MiB &&
+	      params->e820_table[1].size == 63 * MiB, "the memory map");
+	check(!strcmp(memory_ptr(&mem, params->hdr.cmd_line_ptr, 16), "console=hvc0"),
+	      "the command line");
+	data = memory_ptr(&mem, params->hdr.setup_data, 48);
+	check(data && data->type == 9 && data->len == 32 && !data->next, "the seed");
+	check(walk(&mem, RINGLET_BOOT_MAP_BASE + 0x1234567) == 0x1234567 &&
+	      walk(&mem, RINGLET_BOOT_MAP_BASE + 0x3fffffff) == 0x3fffffff,
+	      "the page tables");
+
+	initrd = memory_ptr(&mem, params->hdr.ramdisk_image, params->hdr.ramdisk_size);
+	check(initrd && !(params->hdr.ramdisk_image & 0xfff) &&
+	      !memcmp(initrd, "12345\0\0\0" "070701", 14),
+	      "the initrd, and ours behind it at a multiple of four");
+	initramfs_free(&initramfs);
+	kernel_image_close(&image);
+}
+
+static void test_cpio(void)
+{
+	size_t len;
+	u8 *archive = cpio_make_file("name", 0100755, (u8 *)"hello", 5, &len);
+
+	check(len % 4 == 0 && !memcmp(archive, "070701", 6) &&
+	      !memcmp(archive + 14, "000081ED", 8) &&	/* mode */
+	      !memcmp(archive + 54, "00000005", 8) &&	/* size */
+	      !memcmp(archive + 94, "00000005", 8) &&	/* name's size */
+	      !memcmp(archive + 110, "name\0", 5) &&
+	      !memcmp(archive + 116, "hello\0\0\0" "070701", 14) &&
+	      !memcmp(archive + 124 + 110, "TRAILER!!!", 11), "a cpio archive");
+	free(archive);
+}
+
+int main(void)
+{
+	ktap_start();
+	close(mkstemp(path));
+	test_good();
+	test_bad();
+	test_fuzz();
+	test_boot();
+	test_cpio();
+	unlink(path);
+	return ktap_end();
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The little that a test program needs: check() prints one KTAP line, the plan
+ * comes at the end. Everything else is the launcher's own code, linked in.
+ */
+#ifndef LAUNCHER_TESTS_KTAP_H
+#define LAUNCHER_TESTS_KTAP_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+static int ktap_count, ktap_failed;
+
+__attribute__((format(printf, 2, 3), unused))
+static bool check(bool ok, const char *fmt, ...)
+{
+	va_list args;
+
+	printf("%sok %d ", ok ? "" : "not ", ++ktap_count);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	putchar('\n');
+	fflush(stdout);
+	if (!ok)
+		ktap_failed++;
+	return ok;
+}
+
+__attribute__((unused))
+static int ktap_start(void)
+{
+	printf("KTAP version 1\n");
+	return 0;
+}
+
+__attribute__((unused))
+static int ktap_end(void)
+{
+	printf("1..%d\n", ktap_count);
+	return ktap_failed != 0;
+}
+
+#endif
