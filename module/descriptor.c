@@ -33,8 +33,7 @@
  * ringlet_tls_valid() - may the guest have this descriptor in a TLS entry?
  * @descriptor: the eight bytes
  *
- * Empty, or a present 32-bit data segment at DPL 3, already marked accessed:
- * the CPU would otherwise write the bit into a GDT that it can only read.
+ * Empty, or a present 32-bit data segment at DPL 3.
  *
  * Return: true if so.
  */
@@ -52,7 +51,8 @@ bool ringlet_tls_valid(u64 descriptor)
  * ringlet_tls_sane() - a valid TLS descriptor as it goes into the GDT
  * @descriptor: one that ringlet_tls_valid() took
  *
- * Return: the descriptor, accessed.
+ * Return: the descriptor, accessed: the CPU would otherwise write the bit into
+ * a GDT that it can only read.
  */
 u64 ringlet_tls_sane(u64 descriptor)
 {
@@ -65,8 +65,8 @@ u64 ringlet_tls_sane(u64 descriptor)
  * @entries: of it
  * @selector: what the guest had
  *
- * Return: @selector if it is null or names a present DPL-3 data segment of the
- * GDT with RPL 3; else 0.
+ * Return: @selector if it is null or names a present DPL-3 segment of the GDT
+ * that can be read, with whatever RPL; else 0.
  */
 u16 ringlet_sane_selector(const u64 *gdt, unsigned int entries, u16 selector)
 {
@@ -90,14 +90,15 @@ u16 ringlet_sane_selector(const u64 *gdt, unsigned int entries, u16 selector)
  * ringlet_sane_rflags() - RFLAGS that the CPU may have while the guest runs
  * @rflags: what the guest asks for
  *
- * Real interrupts are always on and IOPL is 0; NT would make IRETQ fault.
+ * Real interrupts are always on and IOPL is 0. NT may be set: IRETQ minds only
+ * the one in force when it executes, and every way in clears that.
  *
  * Return: the value to load.
  */
 u64 ringlet_sane_rflags(u64 rflags)
 {
-	return (rflags & (RFLAGS_CF_TO_DF | RFLAGS_TF | RFLAGS_RF | RFLAGS_AC |
-			  RFLAGS_ID)) |
+	return (rflags & (RFLAGS_CF_TO_DF | RFLAGS_TF | RFLAGS_NT | RFLAGS_RF |
+			  RFLAGS_AC | RFLAGS_ID)) |
 	       RFLAGS_IF | BIT_ULL(1);
 }
 

@@ -198,6 +198,15 @@ static int dr_index(u64 nr)
 	return -1;
 }
 
+/* DR0-3: an address that fits the CPU, not the switcher's; 6, 7: 32 bits. */
+static bool dr_valid(int index, u64 value)
+{
+	if (index >= 4)
+		return !(value >> 32);
+	return ringlet_canonical(value) &&
+	       (value < RINGLET_HOLE_START || value >= RINGLET_HOLE_END);
+}
+
 static enum ringlet_next hypercall_GET_DR(struct ringlet_vcpu *vcpu,
 					  const u64 *args, u64 *result)
 {
@@ -215,12 +224,21 @@ static enum ringlet_next hypercall_SET_DR(struct ringlet_vcpu *vcpu,
 {
 	int index = dr_index(args[0]);
 
-	/* DR0-3 may hold any address that fits the CPU; 6 and 7 are 32 bits. */
-	if (index < 0 ||
-	    (index < 4 ? !ringlet_canonical(args[1]) : args[1] >> 32))
+	if (index < 0 || !dr_valid(index, args[1]))
 		*result = -EINVAL;
 	else
 		vcpu->dr[index] = args[1];
+	return RINGLET_RESUME;
+}
+
+/*
+ * Of CR4 only what user mode can feel: prctl(PR_SET_TSC). Guest kernel mode
+ * runs at CPL 3, too, and reads the TSC at any time.
+ */
+static enum ringlet_next hypercall_SET_CR4(struct ringlet_vcpu *vcpu,
+					   const u64 *args, u64 *result)
+{
+	vcpu->forbid_tsc = args[0] & X86_CR4_TSD;
 	return RINGLET_RESUME;
 }
 

@@ -136,6 +136,7 @@ enum ringlet_mode {
  * @kernel_gsbase: kernel mode's GS base while in user mode
  * @gates: guest kernel's entry points, by ringlet_gate_index()
  * @dr: guest debug registers 0-3, [4] = DR6, [5] = DR7
+ * @forbid_tsc: guest CR4.TSD: RDTSC faults in guest user mode
  * @mmio: an access that the launcher is serving
  * @mmio.pending: there is one
  * @mmio.is_write: of this kind
@@ -166,6 +167,7 @@ struct ringlet_vcpu {
 	u64 kernel_gsbase;
 	u64 gates[RINGLET_GATES];
 	u64 dr[6];
+	bool forbid_tsc;
 	struct {
 		bool pending;
 		bool is_write;

@@ -37,6 +37,8 @@ enum guarded_msr {
 	GUARDED_SYSENTER_CS,
 	GUARDED_TSC_AUX,
 	GUARDED_U_CET,
+	GUARDED_PEBS_ENABLE,
+	GUARDED_DEBUGCTL,
 	GUARDED_COUNT
 };
 
@@ -49,6 +51,8 @@ static const u32 guarded_msrs[GUARDED_COUNT] = {
 	[GUARDED_SYSENTER_CS] = MSR_IA32_SYSENTER_CS,
 	[GUARDED_TSC_AUX] = MSR_TSC_AUX,
 	[GUARDED_U_CET] = RINGLET_MSR_U_CET,
+	[GUARDED_PEBS_ENABLE] = MSR_IA32_PEBS_ENABLE,
+	[GUARDED_DEBUGCTL] = MSR_IA32_DEBUGCTLMSR,
 };
 
 /* Linux's: entries at 0x10 for SYSCALL, 0x23 for SYSRET. */
@@ -81,6 +85,10 @@ static bool msr_exists(enum guarded_msr which)
 		return boot_cpu_has(X86_FEATURE_RDTSCP);
 	case GUARDED_U_CET:
 		return ringlet_host_has_user_cet();
+	case GUARDED_PEBS_ENABLE:
+		return boot_cpu_has(X86_FEATURE_PEBS);
+	case GUARDED_DEBUGCTL:
+		return boot_cpu_has(X86_FEATURE_BTS);
 	default:
 		return true;
 	}
@@ -102,6 +110,10 @@ static u64 guest_msr(struct ringlet_vcpu *vcpu, enum guarded_msr which,
 		return SYSCALL_CLEARS;
 	case GUARDED_TSC_AUX:
 		return vcpu->id;
+	case GUARDED_DEBUGCTL:
+		/* Like PEBS, BTS writes to addresses that are not mapped. */
+		return found & ~(u64)(DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS |
+				      DEBUGCTLMSR_BTINT);
 	default:
 		/* A null SYSENTER_CS is #GP; no user CET of the launcher's. */
 		return 0;
@@ -137,30 +149,31 @@ static void restore_host_msrs(const struct host_state *host)
  */
 static void load_guest_debug(struct ringlet_vcpu *vcpu, struct host_state *host)
 {
+	struct ringlet_window_state *state = vcpu->window.state;
+	int i;
+
 	host->guest_dr = vcpu->dr[5] & 0xff;
-	if (!host->guest_dr && !hw_breakpoint_active()) {
-		host->dr7 = 0;
+	host->dr7 = 0;
+	state->guest_dr7 = 0;
+	if (!host->guest_dr && !hw_breakpoint_active())
 		return;
-	}
 	get_debugreg(host->dr7, 7);
 	set_debugreg(0UL, 7);
 	if (!host->guest_dr)
 		return;
-	get_debugreg(host->dr[0], 0);
-	get_debugreg(host->dr[1], 1);
-	get_debugreg(host->dr[2], 2);
-	get_debugreg(host->dr[3], 3);
-	set_debugreg(vcpu->dr[0], 0);
-	set_debugreg(vcpu->dr[1], 1);
-	set_debugreg(vcpu->dr[2], 2);
-	set_debugreg(vcpu->dr[3], 3);
-	set_debugreg(ringlet_sane_dr7(vcpu->dr[5]), 7);
+	for (i = 0; i < 4; i++) {
+		host->dr[i] = native_get_debugreg(i);
+		native_set_debugreg(i, vcpu->dr[i]);
+	}
+	/* Armed by the switcher, under its own IDT. */
+	state->guest_dr7 = ringlet_sane_dr7(vcpu->dr[5]);
 }
 
 static void restore_host_debug(struct ringlet_vcpu *vcpu,
 			       const struct host_state *host)
 {
 	unsigned long dr6;
+	int i;
 
 	/* #DB of the guest, by breakpoint or TF, leaves its reason in DR6. */
 	if (ringlet_gprs(vcpu)->vector == X86_TRAP_DB) {
@@ -168,13 +181,9 @@ static void restore_host_debug(struct ringlet_vcpu *vcpu,
 		vcpu->dr[4] = dr6;
 		set_debugreg(DR6_RESERVED, 6);
 	}
-	if (host->guest_dr) {
-		set_debugreg(0UL, 7);
-		set_debugreg(host->dr[0], 0);
-		set_debugreg(host->dr[1], 1);
-		set_debugreg(host->dr[2], 2);
-		set_debugreg(host->dr[3], 3);
-	}
+	if (host->guest_dr)
+		for (i = 0; i < 4; i++)
+			native_set_debugreg(i, host->dr[i]);
 	if (host->dr7)
 		set_debugreg(host->dr7, 7);
 }
@@ -200,10 +209,13 @@ static void prepare_window(struct ringlet_vcpu *vcpu)
 	/*
 	 * PKE off: WRPKRU is not privileged and all our leaves are the user's.
 	 * LASS off: it refuses ring 3 the upper half, whatever the tables say.
+	 * TSD is the launcher's prctl() unless the guest asks for its users.
 	 * PGE stays: with PCIDs the host counts on INVLPG reaching global
 	 * entries under all of them.
 	 */
-	state->guest_cr4 = cr4 & ~(X86_CR4_PKE | X86_CR4_LASS);
+	state->guest_cr4 = cr4 & ~(X86_CR4_PKE | X86_CR4_LASS | X86_CR4_TSD);
+	if (vcpu->forbid_tsc && vcpu->user_mode)
+		state->guest_cr4 |= X86_CR4_TSD;
 	state->guest_cr3 = ringlet_shadow_root(vcpu);
 
 	/* The switcher loads these at CPL 0: a fault there would be ours. */

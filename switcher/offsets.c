@@ -35,6 +35,7 @@ int main(void)
 	STATE(VERW_SELECTOR, verw_selector);
 	STATE(GUEST_CR3, guest_cr3);
 	STATE(GUEST_CR4, guest_cr4);
+	STATE(GUEST_DR7, guest_dr7);
 	STATE(GUEST_GDTR, guest_gdtr);
 	STATE(GUEST_IDTR, guest_idtr);
 	STATE(HOST_RSP, host_rsp);

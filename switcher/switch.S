@@ -35,6 +35,7 @@
 #include <asm/cpufeatures.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
+#include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <asm/smap.h>
 #include <asm/unwind_hints.h>
@@ -101,6 +102,17 @@ SYM_CODE_START(ringlet_enter)
 	movq	%rax, %cr3
 	UNWIND_HINT_NONE
 
+	/*
+	 * The guest's breakpoints are armed here and disarmed at the way out,
+	 * under our IDT: it may have put one on the host's code, and the host's
+	 * #DB would come back to an instruction breakpoint that it does not
+	 * know for ever.
+	 */
+	movq	S(GUEST_DR7), %rax
+	testq	%rax, %rax
+	jz	.Lenter_selectors
+	movq	%rax, %dr7
+.Lenter_selectors:
 	movw	S(DS), %ds
 	movw	S(ES), %es
 	movw	S(FS), %fs
@@ -200,6 +212,11 @@ SYM_CODE_START_LOCAL(ringlet_leave)
  * nothing below depends on how far it got, and nothing saves guest state.
  */
 .Lrestore_host:
+	cmpq	$0, S(GUEST_DR7)
+	je	.Lrestore_cr3
+	xorl	%eax, %eax
+	movq	%rax, %dr7
+.Lrestore_cr3:
 	movq	S(HOST_CR3), %rax
 	orq	S(HOST_CR3_NOFLUSH), %rax
 	movq	%rax, %cr3
@@ -374,8 +391,9 @@ SYM_CODE_START(ringlet_stub_mce)
 SYM_CODE_END(ringlet_stub_mce)
 
 /*
- * #DB in the switcher: a guest's MOV SS or SYSCALL with a breakpoint armed on
- * what follows. It is not the host's and there is nothing to single-step.
+ * #DB in the switcher: a guest's breakpoint that an access of ours hit, or a
+ * MOV SS that held one back until SYSCALL. It is not the host's and there is
+ * nothing to single-step. RF, or an instruction breakpoint would hit again.
  */
 SYM_CODE_START(ringlet_stub_db)
 	UNWIND_HINT_NONE
@@ -385,6 +403,7 @@ SYM_CODE_START(ringlet_stub_db)
 	jz	.Ldb_in_switcher
 	IST_FROM_GUEST 1
 .Ldb_in_switcher:
+	orl	$X86_EFLAGS_RF, 16(%rsp)
 	iretq
 SYM_CODE_END(ringlet_stub_db)
 

@@ -106,6 +106,7 @@ struct ringlet_gprs {
  * @verw_selector: a writable data selector, for VERW
  * @guest_cr3: shadow root to load, with PCID
  * @guest_cr4: CR4 while the guest runs
+ * @guest_dr7: DR7 while the guest runs, 0 if it has no breakpoints
  * @guest_gdtr: descriptor of the window's GDT
  * @guest_idtr: descriptor of the window's IDT
  * @host_rsp: host stack at entry
@@ -137,6 +138,7 @@ struct ringlet_window_state {
 	u16 verw_selector;
 	u64 guest_cr3;
 	u64 guest_cr4;
+	u64 guest_dr7;
 	struct desc_ptr guest_gdtr __aligned(16);
 	struct desc_ptr guest_idtr __aligned(16);
 	u64 host_rsp;

@@ -168,7 +168,8 @@
 	X(11, CONSOLE,     2, "guest-physical address, length")	\
 	X(12, SHUTDOWN,    3, "reason, address, length of a text")	\
 	X(13, GET_DR,      1, "debug register 0-3, 6, 7; result in RDI")	\
-	X(14, SET_DR,      2, "debug register, value")
+	X(14, SET_DR,      2, "debug register, value")			\
+	X(15, SET_CR4,     1, "CR4: TSD, for user mode; other bits are ignored")
 
 #define RINGLET_HC_IS_ERROR(x)	((unsigned long)(x) >= (unsigned long)-4095)
 

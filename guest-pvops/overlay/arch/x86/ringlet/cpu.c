@@ -53,7 +53,12 @@ unsigned long ringlet_read_cr4(void)
 
 static void ringlet_write_cr4(unsigned long cr4)
 {
+	unsigned long changed = this_cpu_read(ringlet_cr4) ^ cr4;
+
 	this_cpu_write(ringlet_cr4, cr4);
+	/* All else is ours to remember; TSD is the users' to feel. */
+	if (changed & X86_CR4_TSD)
+		ringlet_hypercall1(RINGLET_HC_SET_CR4, cr4);
 }
 
 /* The result comes back in the argument registers. */

@@ -1,0 +1,627 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The shadow's bookkeeping: tags come, go and are evicted as a TLB with PCIDs
+ * would have it; both roots show what they should, with four levels and with
+ * five; a flush takes away what it must, all of a large page at once, and
+ * nothing else; every table is counted and freed.
+ *
+ * Roots are read here as the CPU reads them, from the top down.
+ */
+#include <kunit/test.h>
+#include <linux/bits.h>
+#include <linux/mm.h>
+
+#include "../../include/uapi/ringlet.h"
+#include "../tags.h"
+
+/* clang-format off */
+#define NOFLUSH		BIT_ULL(63)
+#define SLOT		(0xabc000 | RINGLET_TABLE_FLAGS)
+#define LEAF		(0x123000 | RINGLET_TABLE_FLAGS | RINGLET_PTE_D)
+#define USER_GVA	0x00007f1234567000ULL
+#define TEXT_GVA	0x0000000000401000ULL
+#define KERNEL_GVA	0xffffffff81234000ULL
+#define DIRECT_GVA	0xffff888012345000ULL
+#define MIB2		(2ULL << 20)
+#define GIB		(1ULL << 30)
+/* clang-format on */
+
+/* What an entry of the tables holds for an address, as a root leads there. */
+struct found {
+	u64 leaf;
+	bool nx;
+};
+
+/* Level of a root's entries. */
+static int root_level(const struct ringlet_shadow *shadow)
+{
+	return shadow->la57 ? 5 : 4;
+}
+
+static struct found look(const struct ringlet_shadow *shadow, u64 *root,
+			 u64 gva)
+{
+	struct found found = {};
+	u64 *table = root;
+	int level;
+
+	for (level = root_level(shadow);; level--) {
+		u64 entry = table[gva >> (12 + 9 * (level - 1)) & 511];
+
+		found.nx |= entry >> 63;
+		if (level == 1 || !entry) {
+			found.leaf = entry;
+			return found;
+		}
+		table = __va(entry & RINGLET_PTE_ADDR);
+	}
+}
+
+static u64 in_user_root(const struct ringlet_shadow *shadow, u64 gva)
+{
+	return look(shadow, shadow->current_tag->uroot, gva).leaf;
+}
+
+static u64 in_kernel_root(const struct ringlet_shadow *shadow, u64 gva)
+{
+	return look(shadow, shadow->current_tag->kroot, gva).leaf;
+}
+
+/* Put a leaf where shadow.c would, for a guest's leaf of a level. */
+static void fill(struct kunit *test, u64 *top, u64 gva, int from, u64 value)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u64 *leaf = ringlet_tags_leaf(shadow, top, gva, from);
+
+	KUNIT_ASSERT_NOT_NULL(test, leaf);
+	WRITE_ONCE(*leaf, value);
+}
+
+static void fill_user(struct kunit *test, u64 gva)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	fill(test, shadow->current_tag->lower, gva, 1, LEAF);
+}
+
+static void fill_upper(struct kunit *test, u64 gva)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	fill(test, shadow->upper, gva, 1, LEAF);
+}
+
+static void load(struct kunit *test, u64 cr3)
+{
+	KUNIT_ASSERT_EQ(test, ringlet_tags_load_cr3(test->priv, cr3), 0);
+}
+
+/* ---- Roots ---- */
+
+static void empty_roots_have_the_slot_only(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag = shadow->current_tag;
+	int i;
+
+	KUNIT_EXPECT_EQ(test, tag->uroot[271], SLOT);
+	KUNIT_EXPECT_EQ(test, tag->kroot[271], SLOT);
+	for (i = 0; i < 512; i++) {
+		bool table = shadow->la57 && (i == 0 || i == 511);
+
+		if (i == 271)
+			continue;
+		KUNIT_EXPECT_EQ(test, !!tag->kroot[i], table);
+		KUNIT_EXPECT_EQ(test, !!tag->uroot[i], table && !i);
+	}
+	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
+}
+
+static void user_page_is_in_both_roots(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag = shadow->current_tag;
+
+	fill_user(test, USER_GVA);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, USER_GVA), LEAF);
+	/* SMEP is the kernel root's top-level entry. */
+	KUNIT_EXPECT_FALSE(test, look(shadow, tag->uroot, USER_GVA).nx);
+	KUNIT_EXPECT_TRUE(test, look(shadow, tag->kroot, USER_GVA).nx);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 3);
+}
+
+static void kernel_page_is_in_all_kernel_roots(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	int pcid;
+
+	for (pcid = 1; pcid <= 3; pcid++)
+		load(test, 0x1000 * pcid | pcid);
+	fill_upper(test, KERNEL_GVA);
+	load(test, 0x9000 | 9);
+	for (pcid = 0; pcid < RINGLET_TAGS; pcid++) {
+		struct ringlet_tag *tag = &shadow->tags[pcid];
+
+		if (!tag->live)
+			continue;
+		KUNIT_EXPECT_EQ(test, look(shadow, tag->kroot, KERNEL_GVA).leaf,
+				LEAF);
+		KUNIT_EXPECT_FALSE(test,
+				   look(shadow, tag->kroot, KERNEL_GVA).nx);
+		KUNIT_EXPECT_EQ(test, look(shadow, tag->uroot, KERNEL_GVA).leaf,
+				0);
+	}
+}
+
+static void whole_upper_half_is_reached(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	fill_upper(test, DIRECT_GVA);
+	fill_upper(test, RINGLET_SHARED_VA);
+	fill_upper(test, ~0xfffULL);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, DIRECT_GVA), LEAF);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, RINGLET_SHARED_VA), LEAF);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, ~0xfffULL), LEAF);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->kroot[271], SLOT);
+}
+
+/* ---- Tags ---- */
+
+static void address_spaces_are_apart(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	load(test, 0x1000 | 1);
+	fill_user(test, USER_GVA);
+	load(test, 0x2000 | 2);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->cr3, 0x2000);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->pcid, 2);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, USER_GVA), 0);
+}
+
+static void noflush_keeps_a_tag(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	load(test, 0x1000 | 1);
+	fill_user(test, USER_GVA);
+	load(test, 0x2000 | 2);
+	load(test, 0x1000 | 1 | NOFLUSH);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->cr3, 0x1000);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+	/* The PCID is what counts: as on hardware, another CR3 keeps it too. */
+	load(test, 0x7000 | 1 | NOFLUSH);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->cr3, 0x7000);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+}
+
+static void flushing_load_empties_its_tag_only(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	fill_upper(test, KERNEL_GVA);
+	load(test, 0x1000 | 1);
+	fill_user(test, USER_GVA);
+	load(test, 0x2000 | 2);
+	fill_user(test, USER_GVA);
+	load(test, 0x1000 | 1);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), LEAF);
+	load(test, 0x2000 | 2 | NOFLUSH);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+}
+
+/* NOFLUSH on a PCID whose tag was evicted must not bring old leaves back. */
+static void least_recent_tag_is_evicted(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	int i;
+
+	/* CR3 = 0 has a tag already: it is the oldest. */
+	for (i = 1; i < RINGLET_TAGS; i++) {
+		load(test, 0x1000 * i | i);
+		fill_user(test, USER_GVA);
+	}
+	load(test, 0x1000 | 1 | NOFLUSH);
+	load(test, 0x50000 | 50); /* goes where 0 was */
+	load(test, 0x60000 | 60); /* goes where 2 was: 1 is younger */
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+	load(test, 0x1000 | 1 | NOFLUSH);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+	load(test, 0x3000 | 3 | NOFLUSH);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+	load(test, 0x2000 | 2 | NOFLUSH);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+}
+
+/* More address spaces than tags, for long: one tag per PCID, none lost. */
+static void many_address_spaces(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	int i, j;
+
+	for (i = 0; i < 1000; i++) {
+		load(test, (u64)i << 12 | (i * 7 % 4096));
+		fill_user(test, USER_GVA);
+	}
+	for (i = 0; i < RINGLET_TAGS; i++)
+		for (j = 0; j < i; j++)
+			KUNIT_EXPECT_NE(test, shadow->tags[i].pcid,
+					shadow->tags[j].pcid);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 3 * RINGLET_TAGS);
+}
+
+static void cr3_beyond_memory_is_refused(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	int bit;
+
+	load(test, 0x1000 | 1);
+	for (bit = 46; bit < 63; bit++)
+		KUNIT_EXPECT_EQ(test,
+				ringlet_tags_load_cr3(shadow, BIT_ULL(bit) | 2),
+				-EINVAL);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->cr3, 0x1000);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->pcid, 1);
+	load(test, RINGLET_MAX_GPA - 0x1000);
+}
+
+/* ---- Flushes ---- */
+
+static void flush_user_keeps_the_upper_half(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	fill_upper(test, KERNEL_GVA);
+	fill_user(test, USER_GVA);
+	fill_user(test, TEXT_GVA);
+	ringlet_tags_flush_user(shadow);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), LEAF);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 3);
+}
+
+static void flush_all_leaves_nothing(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	int i;
+
+	fill_upper(test, KERNEL_GVA);
+	for (i = 1; i < 4; i++) {
+		load(test, 0x1000 * i | i);
+		fill_user(test, USER_GVA);
+	}
+	ringlet_tags_flush_all(shadow);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
+	for (i = 1; i < 4; i++) {
+		load(test, 0x1000 * i | i | NOFLUSH);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), 0);
+	}
+	/* And all of it can be made again. */
+	fill_upper(test, KERNEL_GVA);
+	fill_user(test, USER_GVA);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), LEAF);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+}
+
+static void flush_address_takes_one_page(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	fill_user(test, USER_GVA);
+	fill_user(test, USER_GVA + 0x1000);
+	ringlet_tags_flush_address(shadow, USER_GVA + 0xabc);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, USER_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA + 0x1000), LEAF);
+}
+
+static void flush_address_is_of_the_current_tag(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	load(test, 0x1000 | 1);
+	fill_user(test, USER_GVA);
+	load(test, 0x2000 | 2);
+	fill_user(test, USER_GVA);
+	ringlet_tags_flush_address(shadow, USER_GVA);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+	load(test, 0x1000 | 1 | NOFLUSH);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+}
+
+/* The upper half is one for all tags: a flush there is for all of them. */
+static void flush_address_in_the_upper_half(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	load(test, 0x1000 | 1);
+	fill_upper(test, KERNEL_GVA);
+	fill_upper(test, KERNEL_GVA + 0x1000);
+	load(test, 0x2000 | 2);
+	ringlet_tags_flush_address(shadow, KERNEL_GVA);
+	load(test, 0x1000 | 1 | NOFLUSH);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA + 0x1000),
+			LEAF);
+}
+
+/* What is not there, or is no address at all, is no reason to fall over. */
+static void flush_address_of_nothing(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	ringlet_tags_flush_address(shadow, USER_GVA);
+	ringlet_tags_flush_address(shadow, KERNEL_GVA);
+	fill_user(test, USER_GVA);
+	ringlet_tags_flush_address(shadow, USER_GVA ^ MIB2);
+	ringlet_tags_flush_address(shadow, USER_GVA ^ GIB);
+	ringlet_tags_flush_address(shadow, 0x800000000000);
+	/* Not canonical, with the indices of the page that is there. */
+	ringlet_tags_flush_address(shadow, USER_GVA | BIT_ULL(50));
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+}
+
+/* INVLPG anywhere in a large guest page takes all leaves made of it. */
+static void large_page(struct kunit *test, u64 gva, int level, bool upper)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u64 size = ringlet_level_size(level), base = gva & ~(size - 1);
+	u64 *top = upper ? shadow->upper : shadow->current_tag->lower;
+	u64 places[] = { 0, 0x1000, size / 2, size - 0x1000 };
+	unsigned long pages;
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		/* Neighbours on both sides, not part of it. */
+		fill(test, top, base - 0x1000, 1, LEAF);
+		fill(test, top, base + size, 1, LEAF);
+		pages = shadow->pages;
+		for (j = 0; j < ARRAY_SIZE(places); j++)
+			fill(test, top, base + places[j], level, LEAF);
+		KUNIT_EXPECT_GT(test, shadow->pages, pages);
+
+		ringlet_tags_flush_address(shadow, base + places[i] + 0x123);
+		for (j = 0; j < ARRAY_SIZE(places); j++)
+			KUNIT_EXPECT_EQ(
+				test, in_kernel_root(shadow, base + places[j]),
+				0);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base - 0x1000),
+				LEAF);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base + size),
+				LEAF);
+		ringlet_tags_flush_all(shadow);
+	}
+}
+
+static void large_pages(struct kunit *test)
+{
+	large_page(test, USER_GVA, 2, false);
+	large_page(test, USER_GVA, 3, false);
+	large_page(test, KERNEL_GVA, 2, true);
+	large_page(test, DIRECT_GVA, 3, true);
+}
+
+/* Once it is flushed, what was a large page may be small ones: each its own. */
+static void large_page_becomes_small(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u64 *top = shadow->current_tag->lower;
+
+	fill(test, top, USER_GVA, 2, LEAF);
+	ringlet_tags_flush_address(shadow, USER_GVA);
+	fill(test, top, USER_GVA, 1, LEAF);
+	fill(test, top, USER_GVA + 0x1000, 1, LEAF);
+	ringlet_tags_flush_address(shadow, USER_GVA);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA + 0x1000), LEAF);
+}
+
+/* Small pages that a large one joins, unflushed, go with it. */
+static void small_pages_beside_a_large_one(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u64 *top = shadow->current_tag->lower;
+
+	fill(test, top, USER_GVA, 1, LEAF);
+	fill(test, top, USER_GVA + 0x1000, 2, LEAF);
+	ringlet_tags_flush_address(shadow, USER_GVA + 0x1000);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA + 0x1000), 0);
+}
+
+/* ---- A supervisor page in the lower half ---- */
+
+static void split_gives_the_kernel_its_own(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag = shadow->current_tag;
+
+	fill_user(test, USER_GVA);
+	ringlet_tags_split(shadow);
+	fill(test, tag->klower, TEXT_GVA, 1, LEAF);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), LEAF);
+	KUNIT_EXPECT_FALSE(test, look(shadow, tag->kroot, TEXT_GVA).nx);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, TEXT_GVA), 0);
+	/* The user's page stays the user's; the kernel faults it in anew. */
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, USER_GVA), 0);
+	KUNIT_EXPECT_EQ(test, tag->kroot[271], SLOT);
+}
+
+static void split_leaves_other_tags_alone(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	load(test, 0x1000 | 1);
+	fill_user(test, USER_GVA);
+	load(test, 0x2000 | 2);
+	ringlet_tags_split(shadow);
+	load(test, 0x1000 | 1 | NOFLUSH);
+	KUNIT_EXPECT_FALSE(test, shadow->current_tag->split);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, USER_GVA), LEAF);
+	load(test, 0x2000 | 2 | NOFLUSH);
+	KUNIT_EXPECT_TRUE(test, shadow->current_tag->split);
+}
+
+static void split_flushes_address_in_both(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag = shadow->current_tag;
+
+	ringlet_tags_split(shadow);
+	fill(test, tag->klower, USER_GVA, 1, LEAF);
+	fill(test, tag->lower, USER_GVA, 1, LEAF);
+	ringlet_tags_flush_address(shadow, USER_GVA);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, USER_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+}
+
+static void flush_ends_a_split(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag = shadow->current_tag;
+
+	ringlet_tags_split(shadow);
+	fill(test, tag->klower, TEXT_GVA, 1, LEAF);
+	ringlet_tags_flush_user(shadow);
+	KUNIT_EXPECT_FALSE(test, tag->split);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
+	fill_user(test, TEXT_GVA);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), LEAF);
+	KUNIT_EXPECT_TRUE(test, look(shadow, tag->kroot, TEXT_GVA).nx);
+	/* The next split begins with nothing of the last. */
+	ringlet_tags_split(shadow);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
+}
+
+/* ---- Counting and freeing ---- */
+
+static void tables_are_counted(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	fill_user(test, USER_GVA);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 3);
+	fill_user(test, USER_GVA + 0x1000);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 3);
+	fill_user(test, USER_GVA + MIB2);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 4);
+	fill_user(test, USER_GVA + GIB);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 6);
+	fill_user(test, TEXT_GVA);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 9);
+	fill_upper(test, KERNEL_GVA);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 12);
+	ringlet_tags_flush_address(shadow, USER_GVA);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 12);
+	ringlet_tags_flush_user(shadow);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 3);
+}
+
+static void exit_frees_all(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		load(test, 0x1000 * i | i);
+		fill_user(test, USER_GVA);
+		ringlet_tags_split(shadow);
+		fill(test, shadow->current_tag->klower, TEXT_GVA, 2, LEAF);
+		fill_upper(test, KERNEL_GVA + i * GIB);
+	}
+	ringlet_tags_exit(shadow);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
+	KUNIT_EXPECT_NULL(test, shadow->upper);
+	for (i = 0; i < RINGLET_TAGS; i++)
+		KUNIT_EXPECT_FALSE(test, shadow->tags[i].live);
+	/* A second time does nothing. */
+	ringlet_tags_exit(shadow);
+}
+
+static int tags_test_init(struct kunit *test, bool la57)
+{
+	struct ringlet_shadow *shadow;
+
+	shadow = kunit_kzalloc(test, sizeof(*shadow), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, shadow);
+	shadow->slot = SLOT;
+	shadow->la57 = la57;
+	test->priv = shadow;
+	return ringlet_tags_init(shadow);
+}
+
+static int tags_test_init_48(struct kunit *test)
+{
+	return tags_test_init(test, false);
+}
+
+static int tags_test_init_la57(struct kunit *test)
+{
+	return tags_test_init(test, true);
+}
+
+static void tags_test_exit(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	ringlet_tags_exit(shadow);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
+}
+
+/* KUnit writes results into cases: each suite has its own. */
+/* clang-format off */
+#define TAGS_TEST_CASES						\
+	KUNIT_CASE(empty_roots_have_the_slot_only),			\
+	KUNIT_CASE(user_page_is_in_both_roots),				\
+	KUNIT_CASE(kernel_page_is_in_all_kernel_roots),			\
+	KUNIT_CASE(whole_upper_half_is_reached),			\
+	KUNIT_CASE(address_spaces_are_apart),				\
+	KUNIT_CASE(noflush_keeps_a_tag),				\
+	KUNIT_CASE(flushing_load_empties_its_tag_only),			\
+	KUNIT_CASE(least_recent_tag_is_evicted),			\
+	KUNIT_CASE(many_address_spaces),				\
+	KUNIT_CASE(cr3_beyond_memory_is_refused),			\
+	KUNIT_CASE(flush_user_keeps_the_upper_half),			\
+	KUNIT_CASE(flush_all_leaves_nothing),				\
+	KUNIT_CASE(flush_address_takes_one_page),			\
+	KUNIT_CASE(flush_address_is_of_the_current_tag),		\
+	KUNIT_CASE(flush_address_in_the_upper_half),			\
+	KUNIT_CASE(flush_address_of_nothing),				\
+	KUNIT_CASE(large_pages),					\
+	KUNIT_CASE(large_page_becomes_small),				\
+	KUNIT_CASE(small_pages_beside_a_large_one),			\
+	KUNIT_CASE(split_gives_the_kernel_its_own),			\
+	KUNIT_CASE(split_leaves_other_tags_alone),			\
+	KUNIT_CASE(split_flushes_address_in_both),			\
+	KUNIT_CASE(flush_ends_a_split),					\
+	KUNIT_CASE(tables_are_counted),					\
+	KUNIT_CASE(exit_frees_all),					\
+	{}
+/* clang-format on */
+
+static struct kunit_case tags_test_cases[] = { TAGS_TEST_CASES };
+static struct kunit_case tags_test_cases_la57[] = { TAGS_TEST_CASES };
+
+static struct kunit_suite tags_test_suite = {
+	.name = "ringlet-tags",
+	.init = tags_test_init_48,
+	.exit = tags_test_exit,
+	.test_cases = tags_test_cases,
+};
+
+static struct kunit_suite tags_test_suite_la57 = {
+	.name = "ringlet-tags-la57",
+	.init = tags_test_init_la57,
+	.exit = tags_test_exit,
+	.test_cases = tags_test_cases_la57,
+};
+
+kunit_test_suites(&tags_test_suite, &tags_test_suite_la57);
