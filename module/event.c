@@ -121,7 +121,7 @@ enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu,
 		return ringlet_kill(
 			vcpu,
 			"event %#x (error %#llx, CR2 %#llx) before the guest kernel had taken the frame of the last one",
-			gate, error, vcpu->window.state->cr2);
+			gate, error, READ_ONCE(ringlet_shared(vcpu)->cr2));
 	save_frame(vcpu, gate, error);
 	WRITE_ONCE(ringlet_shared(vcpu)->busy, 1);
 	set_virtual_if(vcpu, false);
@@ -198,6 +198,9 @@ static enum ringlet_next return_to_user(struct ringlet_vcpu *vcpu,
 	gprs->cs = frame->cs & 0xffff;
 	gprs->ss = frame->ss & 0xffff;
 	/* A context that IRETQ could not load: natively a #GP of the user's. */
+	/* A 32-bit segment has 32-bit addresses, whatever the frame says. */
+	if (gprs->cs == RINGLET_USER32_CS)
+		gprs->rip = (u32)gprs->rip;
 	if (!ringlet_frame_user_valid(frame, &error))
 		return ringlet_event_deliver(vcpu, X86_TRAP_GP, error);
 	return RINGLET_RESUME;

@@ -22,7 +22,7 @@ enum {
 	INDEX_INTERRUPT,
 };
 
-static_assert(INDEX_INTERRUPT == RINGLET_GATES - 1);
+static_assert(INDEX_INTERRUPT + 1 == RINGLET_GATES);
 
 /**
  * ringlet_gate_index() - a gate's place in a table of RINGLET_GATES

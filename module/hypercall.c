@@ -48,7 +48,11 @@ static enum ringlet_next hypercall_LOAD_CR3(struct ringlet_vcpu *vcpu,
 	int ret = ringlet_tags_load_cr3(&vcpu->shadow, args[0]);
 
 	*result = ret;
-	return ret == -ENOMEM ? ret : RINGLET_RESUME;
+	if (ret == -ENOMEM)
+		return ringlet_kill(
+			vcpu,
+			"the host has no memory for the tables of another address space");
+	return RINGLET_RESUME;
 }
 
 static enum ringlet_next hypercall_FLUSH_TLB(struct ringlet_vcpu *vcpu,
@@ -184,7 +188,7 @@ static enum ringlet_next hypercall_SHUTDOWN(struct ringlet_vcpu *vcpu,
 		memset(run->message, 0, sizeof(run->message));
 	run->exit_reason = RINGLET_EXIT_SHUTDOWN;
 	run->shutdown.reason = args[0];
-	WRITE_ONCE(vcpu->vm->dead, true);
+	ringlet_vm_end(vcpu->vm);
 	return RINGLET_TO_LAUNCHER;
 }
 

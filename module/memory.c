@@ -197,6 +197,9 @@ static bool install(struct ringlet_vm *vm, struct ringlet_memslot *slot,
 	ok = !vm->mn_active && vm->mn_seq == seq;
 	if (ok) {
 		__set_bit(gfn - slot->gfn, slot->shadowed);
+		slot->first =
+			min_t(unsigned long, slot->first, gfn - slot->gfn);
+		slot->last = max_t(unsigned long, slot->last, gfn - slot->gfn);
 		WRITE_ONCE(*leaf, spte);
 	}
 	spin_unlock(&vm->mn_lock);
@@ -212,8 +215,8 @@ static bool install(struct ringlet_vm *vm, struct ringlet_memslot *slot,
  * @leaf: where to
  *
  * Context: process context, the launcher's mm.
- * Return: 0; -EINTR if a signal came while invalidations held it up; what
- * get_user_pages() failed with.
+ * Return: 0; -EAGAIN if the host is changing its mind about its memory: the
+ * guest is to fault again; what get_user_pages() failed with.
  */
 int ringlet_map_frame(struct ringlet_vcpu *vcpu,
 		      const struct ringlet_translation *t, bool write,
@@ -222,33 +225,25 @@ int ringlet_map_frame(struct ringlet_vcpu *vcpu,
 	struct ringlet_memslot *slot = find_slot(vcpu->vm, t->gpa);
 	u64 gfn = t->gpa >> PAGE_SHIFT, spte;
 	unsigned long hva = slot->hva + ((gfn - slot->gfn) << PAGE_SHIFT);
+	unsigned long seq = READ_ONCE(vcpu->vm->mn_seq);
 	struct page *page;
-	unsigned long seq;
 	bool writable, done;
 	int ret;
 
-	do {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-		seq = READ_ONCE(vcpu->vm->mn_seq);
-		smp_rmb(); /* the count before the frame */
-		ret = get_frame(hva, write, &page, &writable);
-		if (ret)
-			return ret;
-		spte = ringlet_make_spte(t, page_to_pfn(page), writable,
-					 private_nx);
-		/*
-		 * The guest's writes do not set the host entry's Dirty bit:
-		 * without this a page in the swap cache would be taken for
-		 * clean and dropped.
-		 */
-		if ((spte & RINGLET_PTE_W) && !PageDirty(page))
-			set_page_dirty_lock(page);
-		done = install(vcpu->vm, slot, gfn, seq, spte, leaf);
-		put_page(page);
-	} while (!done);
-	return 0;
+	smp_rmb(); /* the count before the frame */
+	ret = get_frame(hva, write, &page, &writable);
+	if (ret)
+		return ret;
+	spte = ringlet_make_spte(t, page_to_pfn(page), writable, private_nx);
+	/*
+	 * The guest's writes do not set the host entry's Dirty bit: without
+	 * this a page in the swap cache would be taken for clean and dropped.
+	 */
+	if ((spte & RINGLET_PTE_W) && !PageDirty(page))
+		set_page_dirty_lock(page);
+	done = install(vcpu->vm, slot, gfn, seq, spte, leaf);
+	put_page(page);
+	return done ? 0 : -EAGAIN;
 }
 
 /* Frames of a slot that an address range covers; false if none. */
@@ -296,18 +291,51 @@ static bool range_ours(struct ringlet_vm *vm, unsigned long start,
 	return false;
 }
 
-/* Have all shadows dropped before their vCPUs run again. mn_lock held. */
+/*
+ * Have all shadows dropped before their vCPUs run again. mn_lock held.
+ *
+ * The bits are cleared before the vCPUs are out: until then another
+ * invalidation that finds its bits clear must wait, too, and mn_throwing says
+ * so.
+ */
 static void request_flush(struct ringlet_vm *vm)
 {
 	int i;
 
-	for (i = 0; i < vm->nr_slots; i++)
-		bitmap_zero(vm->slots[i].shadowed, vm->slots[i].npages);
 	for (i = 0; i < RINGLET_MAX_VCPUS; i++)
 		if (vm->vcpus[i])
 			ringlet_request(vm->vcpus[i], RINGLET_REQ_FLUSH);
 }
 
+static void clear_shadowed(struct ringlet_vm *vm)
+{
+	int i;
+
+	for (i = 0; i < vm->nr_slots; i++) {
+		struct ringlet_memslot *slot = &vm->slots[i];
+
+		if (slot->first > slot->last)
+			continue;
+		bitmap_clear(slot->shadowed, slot->first,
+			     slot->last - slot->first + 1);
+		slot->first = slot->npages;
+		slot->last = 0;
+	}
+}
+
+static void clear_shadowed_range(struct ringlet_vm *vm, unsigned long start,
+				 unsigned long end)
+{
+	unsigned long first, last;
+	int i;
+
+	for (i = 0; i < vm->nr_slots; i++)
+		if (overlap(&vm->slots[i], start, end, &first, &last))
+			bitmap_clear(vm->slots[i].shadowed, first,
+				     last - first + 1);
+}
+
+/* Wait until no vCPU runs on what was requested to be flushed. */
 static void throw_out(struct ringlet_vm *vm)
 {
 	int i;
@@ -315,6 +343,9 @@ static void throw_out(struct ringlet_vm *vm)
 	for (i = 0; i < RINGLET_MAX_VCPUS; i++)
 		if (vm->vcpus[i])
 			ringlet_vcpu_kick(vm->vcpus[i], true);
+	spin_lock(&vm->mn_lock);
+	vm->mn_throwing--;
+	spin_unlock(&vm->mn_lock);
 }
 
 static struct ringlet_vm *vm_of(struct mmu_notifier *mn)
@@ -332,8 +363,12 @@ static int mn_invalidate_range_start(struct mmu_notifier *mn,
 	spin_lock(&vm->mn_lock);
 	vm->mn_active++;
 	flush = range_shadowed(vm, range->start, range->end);
-	if (flush)
+	if (flush) {
 		request_flush(vm);
+		clear_shadowed(vm);
+	}
+	flush |= !!vm->mn_throwing;
+	vm->mn_throwing += flush;
 	spin_unlock(&vm->mn_lock);
 	if (flush)
 		throw_out(vm);
@@ -355,7 +390,8 @@ static void mn_invalidate_range_end(struct mmu_notifier *mn,
 /*
  * Ageing. Shadow leaves have no Accessed bit to test one by one: a frame counts
  * as young if a leaf may point to it, and to clear that all leaves are dropped;
- * those in use come back.
+ * those in use come back. Only the range's own bits are cleared: its neighbours
+ * were not asked about and are not to look idle.
  */
 static int mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 			  unsigned long start, unsigned long end)
@@ -365,8 +401,11 @@ static int mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 
 	spin_lock(&vm->mn_lock);
 	young = range_shadowed(vm, start, end);
-	if (young)
+	if (young) {
 		request_flush(vm);
+		clear_shadowed_range(vm, start, end);
+		vm->mn_throwing++;
+	}
 	spin_unlock(&vm->mn_lock);
 	if (young)
 		throw_out(vm);

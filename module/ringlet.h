@@ -71,6 +71,8 @@ struct ringlet_window {
  * @gfn: first guest frame
  * @npages: frames
  * @hva: launcher's address
+ * @first: lowest bit of @shadowed that may be set
+ * @last: highest
  * @shadowed: a bit for each frame that a shadow leaf may point to; set under
  *	mn_lock, cleared when all shadows have been told to go
  */
@@ -78,6 +80,7 @@ struct ringlet_memslot {
 	u64 gfn;
 	unsigned long npages;
 	unsigned long hva;
+	unsigned long first, last;
 	unsigned long *shadowed;
 };
 
@@ -89,6 +92,7 @@ struct ringlet_memslot {
  * @mn_lock: protects @mn_active, @mn_seq and setting leaves against them
  * @mn_active: invalidations under way
  * @mn_seq: counts those that ended
+ * @mn_throwing: flushes requested whose vCPUs may still be in the guest
  * @lock: memory slots and the making of vCPUs
  * @slots: memory; immutable once nr_vcpus is not 0
  * @nr_slots: of them
@@ -104,6 +108,7 @@ struct ringlet_vm {
 	spinlock_t mn_lock; /* mn_active, mn_seq, leaves against them */
 	unsigned int mn_active;
 	unsigned long mn_seq;
+	unsigned int mn_throwing;
 	struct mutex lock; /* slots, making of vCPUs */
 	struct ringlet_memslot slots[RINGLET_MEMORY_SLOTS];
 	int nr_slots;
@@ -152,6 +157,7 @@ enum ringlet_mode {
  * @cpu: where it runs while in the guest
  * @wait: where HALT sleeps
  * @left: reason of the exit being handled
+ * @spurious: faults in a row for which nothing was missing
  * @exits: by reason
  * @total_exits: returns of the switcher
  * @halts: sleeps in HALT
@@ -184,6 +190,7 @@ struct ringlet_vcpu {
 	int cpu;
 	wait_queue_head_t wait;
 	enum ringlet_exit left;
+	unsigned int spurious;
 	u64 exits[RINGLET_LEFT_COUNT];
 	u64 total_exits;
 	u64 halts;
@@ -214,6 +221,7 @@ __printf(2, 3) enum ringlet_next
 struct ringlet_vm *ringlet_vm_create(void);
 void ringlet_vm_get(struct ringlet_vm *vm);
 void ringlet_vm_put(struct ringlet_vm *vm);
+void ringlet_vm_end(struct ringlet_vm *vm);
 int ringlet_vm_set_memory(struct ringlet_vm *vm,
 			  const struct ringlet_memory *memory);
 int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id,
@@ -244,9 +252,9 @@ int ringlet_window_create(struct ringlet_vcpu *vcpu);
 void ringlet_window_destroy(struct ringlet_vcpu *vcpu);
 
 /* switch.c: around the switcher */
-void ringlet_switch_init_vcpu(struct ringlet_vcpu *vcpu);
 void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu);
 void ringlet_switch_finish(struct ringlet_vcpu *vcpu);
+bool ringlet_is_interrupt(struct ringlet_vcpu *vcpu, u64 vector);
 
 /* fpu.c */
 int ringlet_fpu_init(void);

@@ -35,12 +35,16 @@
 
 #include <asm/processor-flags.h>
 
+#include <asm/trapnr.h>
+
 #include "trace.h"
 
 /* clang-format off */
 /* A gigabyte of guest memory may have this many tables: 1/16 of it. */
 #define TABLES_PER_GB	16384
 #define TABLES_MIN	2048
+/* Faults in a row that find their leaf in place; two or three are normal. */
+#define SPURIOUS_MAX	1000
 /* clang-format on */
 
 /* The one leaf of the upper half that is not the guest's doing. */
@@ -55,6 +59,25 @@ static int map_shared_page(struct ringlet_vcpu *vcpu)
 	*leaf = __pa(vcpu->window.shared) | RINGLET_TABLE_FLAGS |
 		RINGLET_PTE_D | RINGLET_PTE_NX | RINGLET_SPTE_FULL;
 	return 0;
+}
+
+/*
+ * The leaf was there: the CPU used another translation, one of the host's
+ * global entries, which match under any PCID. INVLPG drops those, too. The host
+ * may make it anew before the guest gets anywhere, and then for ever: a guest
+ * page that shares its 2 MiB with host code that runs on this very path cannot
+ * be reached, and the guest is told so instead of standing still.
+ */
+static enum ringlet_next spurious(struct ringlet_vcpu *vcpu, u64 gva)
+{
+	ringlet_left(vcpu, RINGLET_LEFT_SPURIOUS);
+	if (++vcpu->spurious > SPURIOUS_MAX)
+		return ringlet_kill(
+			vcpu,
+			"address %#llx cannot be reached: the host has a global page there; boot the host with pti=on",
+			gva);
+	asm volatile("invlpg (%0)" : : "r"(gva) : "memory");
+	return RINGLET_RESUME;
 }
 
 /* Install the leaf for a walk that the guest's tables allowed. */
@@ -81,18 +104,18 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 	ret = ringlet_map_frame(vcpu, t, access & RINGLET_PF_W,
 				lower && tag->split && top == tag->klower,
 				leaf);
+	/* The host is at it: let the guest fault again. */
+	if (ret == -EAGAIN) {
+		ringlet_left(vcpu, RINGLET_LEFT_FILL);
+		return RINGLET_RESUME;
+	}
 	if (ret < 0)
 		return ret;
-	ringlet_left(vcpu,
-		     old == *leaf ? RINGLET_LEFT_SPURIOUS : RINGLET_LEFT_FILL);
-	/*
-	 * The leaf was there: the CPU used another translation, one of the
-	 * host's global entries, which match under any PCID. INVLPG drops those
-	 * too; the host may make it anew, and the guest come here again.
-	 */
-	if (old == *leaf)
-		asm volatile("invlpg (%0)" : : "r"(t->gva) : "memory");
 	trace_ringlet_fault(vcpu->id, t->gva, access, t->gpa, *leaf, "fill");
+	if (old == *leaf)
+		return spurious(vcpu, t->gva);
+	ringlet_left(vcpu, RINGLET_LEFT_FILL);
+	vcpu->spurious = 0;
 	return RINGLET_RESUME;
 }
 
@@ -100,6 +123,27 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 static bool beyond_user(struct ringlet_vcpu *vcpu, u64 gva)
 {
 	return vcpu->user_mode && ringlet_upper_half(gva);
+}
+
+/* ringlet_walk(), and A and D as the guest's CPU would set them. */
+static int walk(struct ringlet_vcpu *vcpu, u64 gva, u32 access,
+		struct ringlet_translation *t)
+{
+	struct ringlet_walker walker = {
+		.cr3 = vcpu->shadow.current_tag->cr3,
+		.read = ringlet_read_gpte,
+		.context = vcpu->vm,
+	};
+	int ret;
+
+	ret = ringlet_walk(&walker, gva, access, t);
+	if (ret)
+		return ret;
+	if (beyond_user(vcpu, gva)) {
+		t->error = access | RINGLET_PF_P;
+		return 1;
+	}
+	return ringlet_mark_accessed(vcpu->vm, t, access & RINGLET_PF_W);
 }
 
 static bool in_hole(u64 gva)
@@ -122,11 +166,6 @@ static bool in_hole(u64 gva)
 enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 				       u32 error)
 {
-	struct ringlet_walker walker = {
-		.cr3 = vcpu->shadow.current_tag->cr3,
-		.read = ringlet_read_gpte,
-		.context = vcpu->vm,
-	};
 	u32 access = error & (RINGLET_PF_W | RINGLET_PF_I);
 	struct ringlet_translation t;
 	int ret;
@@ -136,7 +175,7 @@ enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 	/* On a host with 57-bit addresses: natively this is #GP (or #SS). */
 	if (!ringlet_canonical(gva)) {
 		ringlet_left(vcpu, RINGLET_LEFT_EXCEPTION);
-		return ringlet_event_deliver(vcpu, 13, 0);
+		return ringlet_event_deliver(vcpu, X86_TRAP_GP, 0);
 	}
 	if (!vcpu->user_mode && (gva & PAGE_MASK) == RINGLET_SHARED_VA) {
 		if (error & RINGLET_PF_I)
@@ -150,21 +189,17 @@ enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 		ringlet_left(vcpu, RINGLET_LEFT_PAGE_FAULT);
 		return ringlet_event_page_fault(vcpu, gva, access);
 	}
-	do {
-		ret = ringlet_walk(&walker, gva, access, &t);
-		if (!ret && beyond_user(vcpu, gva)) {
-			t.error = access | RINGLET_PF_P;
-			ret = 1;
-		}
-		if (!ret)
-			ret = ringlet_mark_accessed(vcpu->vm, &t,
-						    access & RINGLET_PF_W);
-	} while (ret == -EAGAIN);
+	ret = walk(vcpu, gva, access, &t);
+	/* The guest's other CPUs are at its tables: let it fault again. */
+	if (ret == -EAGAIN) {
+		ringlet_left(vcpu, RINGLET_LEFT_FILL);
+		return RINGLET_RESUME;
+	}
 	if (ret == -EFAULT)
 		return ringlet_kill(
 			vcpu,
-			"a page table of the guest (CR3 %#llx, for address %#llx) is not in its memory",
-			walker.cr3, gva);
+			"a page table of the guest, for address %#llx, is not in its memory",
+			gva);
 	if (ret < 0)
 		return ret;
 	if (ret) {

@@ -69,7 +69,6 @@ struct host_state {
 	u64 msr[GUARDED_COUNT];
 	u64 loaded[GUARDED_COUNT];
 	unsigned long dr[4], dr7;
-	u16 ldt;
 	bool guest_dr;
 };
 
@@ -176,7 +175,8 @@ static void restore_host_debug(struct ringlet_vcpu *vcpu,
 	int i;
 
 	/* #DB of the guest, by breakpoint or TF, leaves its reason in DR6. */
-	if (ringlet_gprs(vcpu)->vector == X86_TRAP_DB) {
+	if (ringlet_gprs(vcpu)->vector == X86_TRAP_DB ||
+	    (vcpu->window.state->pending & RINGLET_PENDING_DB)) {
 		get_debugreg(dr6, 6);
 		vcpu->dr[4] = dr6;
 		set_debugreg(DR6_RESERVED, 6);
@@ -202,6 +202,7 @@ static void prepare_window(struct ringlet_vcpu *vcpu)
 
 	native_store_gdt(&state->host_gdtr);
 	store_idt(&state->host_idtr);
+	store_ldt(state->host_ldt);
 	state->host_gdtr_rw.address = (unsigned long)rw;
 	state->host_gdtr_rw.size = GDT_SIZE - 1;
 	state->host_tss = (unsigned long)&rw[GDT_ENTRY_TSS];
@@ -218,7 +219,15 @@ static void prepare_window(struct ringlet_vcpu *vcpu)
 		state->guest_cr4 |= X86_CR4_TSD;
 	state->guest_cr3 = ringlet_shadow_root(vcpu);
 
-	/* The switcher loads these at CPL 0: a fault there would be ours. */
+	/*
+	 * The switcher loads these at CPL 0: a fault there would be ours. CS
+	 * and SS can only be right, but CS is what keeps the guest in ring 3.
+	 */
+	if (state->gprs.cs != __USER32_CS)
+		state->gprs.cs = __USER_CS;
+	if (ringlet_sane_selector(gdt, GDT_ENTRIES, state->gprs.ss) < 4)
+		state->gprs.ss = __USER_DS;
+	state->gprs.ss |= 3;
 	state->ds = ringlet_sane_selector(gdt, GDT_ENTRIES, state->ds);
 	state->es = ringlet_sane_selector(gdt, GDT_ENTRIES, state->es);
 	state->fs = ringlet_sane_selector(gdt, GDT_ENTRIES, state->fs);
@@ -234,23 +243,10 @@ static void enter_window(struct ringlet_vcpu *vcpu)
 	enter();
 }
 
-/* GDT_ENTRY_LDT is the host's: without an LDT of ours, none may be live. */
-static void put_ldt_aside(struct host_state *host)
-{
-	store_ldt(host->ldt);
-	if (unlikely(host->ldt))
-		asm volatile("lldt %w0" : : "r"(0));
-}
-
-static void restore_ldt(const struct host_state *host)
-{
-	if (unlikely(host->ldt))
-		asm volatile("lldt %w0" : : "r"(host->ldt));
-}
-
 /**
  * ringlet_switch_to_guest() - run the guest until something ends that
- * @vcpu: its state is in the window; RIP and bases are canonical
+ * @vcpu: its state is in the window; RIP is canonical (the run loop sees to
+ *	that), and so are the bases (event.c and SET_REGS do)
  *
  * On return ringlet_gprs(vcpu)->vector says what it was. What arrived for the
  * host is still to be handed over: ringlet_switch_finish().
@@ -268,13 +264,11 @@ void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu)
 	prepare_window(vcpu);
 	ringlet_fpu_load(vcpu);
 	load_guest_debug(vcpu, &host);
-	put_ldt_aside(&host);
 	load_guest_msrs(vcpu, &host);
 
 	enter_window(vcpu);
 
 	restore_host_msrs(&host);
-	restore_ldt(&host);
 	restore_host_debug(vcpu, &host);
 	ringlet_fpu_save(vcpu);
 }
@@ -295,6 +289,25 @@ static void pass_on_mce(void)
 
 	do_machine_check(&regs);
 #endif
+}
+
+/**
+ * ringlet_is_interrupt() - did a device of the host's end the stay?
+ * @vcpu: just left the guest
+ * @vector: why
+ *
+ * Vector 0x80 is INT 80 where the host has a gate for it; a host booted with
+ * ia32_emulation=0 may give the number to a device, and then its window has no
+ * such gate for the guest.
+ *
+ * Return: true if @vector is to be handed to the host.
+ */
+bool ringlet_is_interrupt(struct ringlet_vcpu *vcpu, u64 vector)
+{
+	if (vector < FIRST_EXTERNAL_VECTOR || vector >= 256)
+		return false;
+	return vector != RINGLET_GATE_INT80 ||
+	       !vcpu->window.idt[RINGLET_GATE_INT80].bits.dpl;
 }
 
 /**
@@ -321,8 +334,7 @@ void ringlet_switch_finish(struct ringlet_vcpu *vcpu)
 	if (vector == X86_TRAP_MC || (pending & RINGLET_PENDING_MCE))
 		pass_on_mce();
 
-	if (vector >= FIRST_EXTERNAL_VECTOR && vector < 256 &&
-	    vector != RINGLET_GATE_INT80) {
+	if (ringlet_is_interrupt(vcpu, vector)) {
 		idt = (gate_desc *)state->host_idtr.address;
 		ringlet_call_host_gate(gate_offset(&idt[vector]));
 		/* On again by the handler's IRET; lockdep has not seen that. */

@@ -16,6 +16,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <asm/cpu.h>
 #include <asm/fpu/api.h>
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
@@ -47,8 +48,8 @@ void ringlet_vcpu_kick(struct ringlet_vcpu *vcpu, bool wait)
 			ringlet_send_reschedule(READ_ONCE(vcpu->cpu));
 		return;
 	}
-	/* It cannot enter again without having seen the request. */
-	while (READ_ONCE(vcpu->mode) == RINGLET_IN_GUEST)
+	/* Once is enough: it will not enter again without seeing the request. */
+	if (READ_ONCE(vcpu->mode) == RINGLET_IN_GUEST)
 		smp_call_function_single(READ_ONCE(vcpu->cpu), ipi_noop, NULL,
 					 1);
 }
@@ -105,6 +106,7 @@ enum ringlet_next ringlet_vcpu_halt(struct ringlet_vcpu *vcpu)
 	vcpu->halts++;
 	wait_event_interruptible(
 		vcpu->wait, ringlet_event_pending(vcpu) || vcpu->requests ||
+				    READ_ONCE(vcpu->vm->dead) ||
 				    READ_ONCE(vcpu->run->immediate_exit));
 	return RINGLET_RESUME;
 }
@@ -134,9 +136,22 @@ enum ringlet_next ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...)
 		gprs->vector, gprs->error, gprs->rax, gprs->rdi, gprs->rsi,
 		vcpu->window.state->gsbase);
 	run->exit_reason = RINGLET_EXIT_KILLED;
-	WRITE_ONCE(vcpu->vm->dead, true);
+	ringlet_vm_end(vcpu->vm);
 	ringlet_left(vcpu, RINGLET_LEFT_FATAL);
 	return RINGLET_TO_LAUNCHER;
+}
+
+/*
+ * #AC without RFLAGS.AC: the host forbids locked accesses that cross a cache
+ * line. It decides what becomes of its own threads that do, and of this one.
+ */
+static enum ringlet_next split_lock(struct ringlet_vcpu *vcpu)
+{
+	if (handle_guest_split_lock(ringlet_gprs(vcpu)->rip))
+		return RINGLET_RESUME;
+	return ringlet_kill(
+		vcpu,
+		"a locked access across a cache line, which the host forbids (split_lock_detect)");
 }
 
 static enum ringlet_next exception(struct ringlet_vcpu *vcpu,
@@ -150,6 +165,9 @@ static enum ringlet_next exception(struct ringlet_vcpu *vcpu,
 			return next;
 	}
 	ringlet_left(vcpu, RINGLET_LEFT_EXCEPTION);
+	if (vector == X86_TRAP_AC &&
+	    !(ringlet_gprs(vcpu)->rflags & X86_EFLAGS_AC))
+		return split_lock(vcpu);
 	return ringlet_event_deliver(vcpu, vector, error);
 }
 
@@ -167,6 +185,10 @@ static enum ringlet_next handle_exit(struct ringlet_vcpu *vcpu)
 	struct ringlet_window_state *state = vcpu->window.state;
 	u64 vector = state->gprs.vector, error = state->gprs.error;
 
+	if (ringlet_is_interrupt(vcpu, vector)) {
+		ringlet_left(vcpu, RINGLET_LEFT_INTERRUPT);
+		return RINGLET_RESUME;
+	}
 	switch (vector) {
 	case RINGLET_VECTOR_SYSCALL:
 	case RINGLET_VECTOR_SYSCALL32:
@@ -192,19 +214,15 @@ static enum ringlet_next handle_exit(struct ringlet_vcpu *vcpu)
 		ringlet_left(vcpu, RINGLET_LEFT_SYSCALL);
 		return ringlet_event_deliver(vcpu, RINGLET_GATE_INT80, 0);
 	}
-	if (vector >= 32) {
-		ringlet_left(vcpu, RINGLET_LEFT_INTERRUPT);
-		return RINGLET_RESUME;
-	}
 	return exception(vcpu, vector, error);
 }
 
 /* Something that must be handled with interrupts on. */
 static bool must_not_enter(struct ringlet_vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->requests) || atomic64_read(&vcpu->irq_pending) ||
-	       need_resched() || signal_pending(current) ||
-	       test_thread_flag(TIF_NOTIFY_RESUME);
+	return READ_ONCE(vcpu->requests) || READ_ONCE(vcpu->vm->dead) ||
+	       atomic64_read(&vcpu->irq_pending) || need_resched() ||
+	       signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME);
 }
 
 /*
@@ -258,6 +276,9 @@ static enum ringlet_next run_once(struct ringlet_vcpu *vcpu)
 	next = ringlet_event_interrupt(vcpu);
 	if (next)
 		return next;
+	/* IRETQ would fault on it at CPL 0; natively it faults at CPL 3. */
+	if (!ringlet_canonical(ringlet_gprs(vcpu)->rip))
+		return ringlet_event_deliver(vcpu, X86_TRAP_GP, 0);
 	if (!enter_guest(vcpu))
 		return RINGLET_RESUME;
 	vcpu->total_exits++;

@@ -60,6 +60,26 @@ static void destroy_vm(struct kref *kref)
 }
 
 /**
+ * ringlet_vm_end() - the guest is over
+ * @vm: whose; its vCPUs stop where they are
+ *
+ * Context: process context.
+ */
+void ringlet_vm_end(struct ringlet_vm *vm)
+{
+	int i;
+
+	WRITE_ONCE(vm->dead, true);
+	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
+		/* Whole once it is there: pairs with its creation. */
+		struct ringlet_vcpu *vcpu = smp_load_acquire(&vm->vcpus[i]);
+
+		if (vcpu)
+			ringlet_vcpu_kick(vcpu, false);
+	}
+}
+
+/**
  * ringlet_vm_get() - take a reference
  * @vm: the VM
  */
@@ -109,6 +129,16 @@ static bool memory_overlaps(struct ringlet_vm *vm,
 	return false;
 }
 
+static unsigned long pages_of(struct ringlet_vm *vm)
+{
+	unsigned long pages = 0;
+	int i;
+
+	for (i = 0; i < vm->nr_slots; i++)
+		pages += vm->slots[i].npages;
+	return pages;
+}
+
 /* Context: vm->lock held. */
 static int add_slot(struct ringlet_vm *vm, const struct ringlet_memory *memory)
 {
@@ -116,6 +146,7 @@ static int add_slot(struct ringlet_vm *vm, const struct ringlet_memory *memory)
 		.gfn = memory->gpa >> PAGE_SHIFT,
 		.npages = memory->size >> PAGE_SHIFT,
 		.hva = memory->hva,
+		.first = memory->size >> PAGE_SHIFT,
 	};
 
 	if (vm->nr_vcpus)
@@ -124,8 +155,12 @@ static int add_slot(struct ringlet_vm *vm, const struct ringlet_memory *memory)
 		return -E2BIG;
 	if (memory_overlaps(vm, memory))
 		return -EEXIST;
-	slot.shadowed = __vmalloc(BITS_TO_LONGS(slot.npages) * sizeof(long),
-				  GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	/* No machine can back more, and its bitmap would be a burden. */
+	if (pages_of(vm) + slot.npages > totalram_pages())
+		return -ENOMEM;
+	slot.shadowed =
+		__vmalloc(BITS_TO_LONGS(slot.npages) * sizeof(long),
+			  GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
 	if (!slot.shadowed)
 		return -ENOMEM;
 	/* The notifier goes by nr_slots: the slot is whole before it counts. */

@@ -257,6 +257,8 @@ static void set_gate(struct ringlet_window *window, int vector, char *stub,
 
 static void fill_idt(struct ringlet_window *window)
 {
+	const gate_desc *host_idt;
+	struct desc_ptr host_idtr;
 	int i;
 
 	for (i = 0; i < 256; i++)
@@ -265,7 +267,10 @@ static void fill_idt(struct ringlet_window *window)
 	/* INT n of a guest is #GP but for those that Linux gives its users. */
 	window->idt[X86_TRAP_BP].bits.dpl = 3;
 	window->idt[X86_TRAP_OF].bits.dpl = 3;
-	window->idt[RINGLET_GATE_INT80].bits.dpl = 3;
+	store_idt(&host_idtr);
+	host_idt = (const gate_desc *)host_idtr.address;
+	window->idt[RINGLET_GATE_INT80].bits.dpl =
+		host_idt[RINGLET_GATE_INT80].bits.dpl;
 	set_gate(window, X86_TRAP_DB, ringlet_stub_db, RINGLET_IST_DB, 0);
 	set_gate(window, X86_TRAP_NMI, ringlet_stub_nmi, RINGLET_IST_NMI, 0);
 	set_gate(window, X86_TRAP_DF, ringlet_stub_df, RINGLET_IST_DF, 0);

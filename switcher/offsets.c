@@ -52,6 +52,7 @@ int main(void)
 	STATE(HOST_ES, host_es);
 	STATE(HOST_FS, host_fs);
 	STATE(HOST_GS, host_gs);
+	STATE(HOST_LDT, host_ldt);
 	STATE(FAULT_RIP, fault_rip);
 	STATE(FAULT_VECTOR, fault_vector);
 	STATE(SCRATCH, scratch);

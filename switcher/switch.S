@@ -88,6 +88,12 @@ SYM_CODE_START(ringlet_enter)
 	/* From the next instruction on NMIs are ours, and abort the entry. */
 	lidt	S(GUEST_IDTR)
 	lgdt	S(GUEST_GDTR)
+	/* No LDT in the guest. Rarely is there one to put aside. */
+	cmpw	$0, S(HOST_LDT)
+	je	.Lenter_tr
+	xorl	%eax, %eax
+	lldt	%ax
+.Lenter_tr:
 	/* LTR insists on an available TSS and marks it busy: undo the last. */
 	andb	$~2, WINDOW_TSS_ACCESS
 	movl	$RINGLET_TSS_SELECTOR, %eax
@@ -212,6 +218,7 @@ SYM_CODE_START_LOCAL(ringlet_leave)
  * nothing below depends on how far it got, and nothing saves guest state.
  */
 .Lrestore_host:
+	leaq	S(RIP), %rsp	/* a stack for what must not happen */
 	cmpq	$0, S(GUEST_DR7)
 	je	.Lrestore_cr3
 	xorl	%eax, %eax
@@ -236,6 +243,11 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	movl	$(GDT_ENTRY_TSS * 8), %eax
 	ltr	%ax
 	lgdt	S(HOST_GDTR)
+	/* Before the selectors below, which may be of the launcher's LDT. */
+	cmpw	$0, S(HOST_LDT)
+	je	.Lrestore_selectors
+	lldt	S(HOST_LDT)
+.Lrestore_selectors:
 	/* An interrupt from CPL 3 left SS null; AMD's SYSRET would keep it. */
 	movl	$__KERNEL_DS, %eax
 	movl	%eax, %ss
@@ -329,10 +341,7 @@ SYM_CODE_END(ringlet_cstar)
  * A vector on an IST stack. From the guest: move the frame to RSP0's place,
  * where ringlet_leave expects it (POP to memory needs no register), and leave.
  */
-.macro IST_FROM_GUEST vector:req error=0
-	.if \error
-	popq	S(SCRATCH)
-	.endif
+.macro IST_FROM_GUEST vector:req
 	popq	S(RIP)
 	popq	S(CS)
 	popq	S(RFLAGS)
@@ -348,12 +357,16 @@ SYM_CODE_END(ringlet_cstar)
  * NMI and #MC in the switcher itself: note it and go on, or, if the entry can
  * still be abandoned, resume at the way out. The range ends after the IRETQ to
  * the guest, which has not happened while the saved RIP points at it.
+ *
+ * Nothing is pushed: next to `lidt` the stack is the *host's* NMI stack, and
+ * just below this frame lies the word by which its entry code recognizes an
+ * NMI inside an NMI.
  */
-.macro IST_NOTE_PENDING bit:req
+.macro IST_NOTE_PENDING bit:req scratch:req
 	orl	$\bit, S(PENDING)
-	pushq	%rax
-	pushq	%rcx
-	movq	16(%rsp), %rax			/* interrupted RIP */
+	movq	%rax, \scratch + S(SCRATCH)
+	movq	%rcx, \scratch + 8 + S(SCRATCH)
+	movq	(%rsp), %rax			/* interrupted RIP */
 	leaq	.Lenter_window(%rip), %rcx
 	cmpq	%rcx, %rax
 	jb	.Lresume_\@
@@ -361,10 +374,10 @@ SYM_CODE_END(ringlet_cstar)
 	cmpq	%rcx, %rax
 	jae	.Lresume_\@
 	leaq	.Labort_entry(%rip), %rcx
-	movq	%rcx, 16(%rsp)
+	movq	%rcx, (%rsp)
 .Lresume_\@:
-	popq	%rcx
-	popq	%rax
+	movq	\scratch + S(SCRATCH), %rax
+	movq	\scratch + 8 + S(SCRATCH), %rcx
 	iretq
 .endm
 
@@ -376,7 +389,7 @@ SYM_CODE_START(ringlet_stub_nmi)
 	jz	.Lnmi_in_switcher
 	IST_FROM_GUEST 2
 .Lnmi_in_switcher:
-	IST_NOTE_PENDING RINGLET_PENDING_NMI
+	IST_NOTE_PENDING RINGLET_PENDING_NMI 0
 SYM_CODE_END(ringlet_stub_nmi)
 
 SYM_CODE_START(ringlet_stub_mce)
@@ -387,7 +400,7 @@ SYM_CODE_START(ringlet_stub_mce)
 	jz	.Lmce_in_switcher
 	IST_FROM_GUEST 18
 .Lmce_in_switcher:
-	IST_NOTE_PENDING RINGLET_PENDING_MCE
+	IST_NOTE_PENDING RINGLET_PENDING_MCE 16
 SYM_CODE_END(ringlet_stub_mce)
 
 /*
@@ -403,6 +416,7 @@ SYM_CODE_START(ringlet_stub_db)
 	jz	.Ldb_in_switcher
 	IST_FROM_GUEST 1
 .Ldb_in_switcher:
+	orl	$RINGLET_PENDING_DB, S(PENDING)
 	orl	$X86_EFLAGS_RF, 16(%rsp)
 	iretq
 SYM_CODE_END(ringlet_stub_db)
@@ -421,13 +435,20 @@ SYM_CODE_END(ringlet_stub_df)
 /*
  * Any other exception at CPL 0 is a bug of ours (the module checks all that
  * IRETQ and the selector loads could refuse). The registers in the window are
- * lost, so the guest is, too; the host is not: say where, and put it back.
+ * lost, so the guest is, too; the host is not: say where, and put it back. If
+ * it is that which faults, it can only be a selector of the host's: null ones
+ * do, and the way out must end.
  */
 SYM_CODE_START_LOCAL(ringlet_fault_in_switcher)
 	UNWIND_HINT_NONE
 	popq	S(FAULT_VECTOR)
-	popq	S(SCRATCH)			/* error code */
+	addq	$8, %rsp			/* error code */
 	popq	S(FAULT_RIP)
+	leaq	.Lrestore_host(%rip), %rax
+	cmpq	%rax, S(FAULT_RIP)
+	jb	.Lfault_report
+	movq	$0, S(HOST_DS)			/* DS, ES, FS and GS */
+.Lfault_report:
 	movq	$RINGLET_VECTOR_FAULTED, S(VECTOR)
 	jmp	.Lrestore_host
 SYM_CODE_END(ringlet_fault_in_switcher)

@@ -63,6 +63,7 @@
 /* ringlet_window_state.pending: what arrived while the switcher itself ran. */
 #define RINGLET_PENDING_NMI	0x1
 #define RINGLET_PENDING_MCE	0x2
+#define RINGLET_PENDING_DB	0x4	/* the guest's; DR6 holds traces of it */
 
 /*
  * ringlet_window_state.ds_flags: may SYSCALL from guest user mode, and the
@@ -123,9 +124,11 @@ struct ringlet_gprs {
  * @host_es: same
  * @host_fs: same
  * @host_gs: same
+ * @host_ldt: host LDT selector, usually null
  * @fault_rip: where the switcher itself faulted, for the report
  * @fault_vector: with what
- * @scratch: four words for stubs that have no stack of their own
+ * @scratch: two words for the NMI stub, two for the #MC stub: neither can
+ *	use the stack that it is on
  */
 struct ringlet_window_state {
 	struct ringlet_gprs gprs;
@@ -152,6 +155,7 @@ struct ringlet_window_state {
 	struct desc_ptr host_gdtr __aligned(16);
 	struct desc_ptr host_idtr __aligned(16);
 	u16 host_ds, host_es, host_fs, host_gs;
+	u16 host_ldt;
 	u64 fault_rip;
 	u64 fault_vector;
 	u64 scratch[4];

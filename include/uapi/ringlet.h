@@ -280,7 +280,8 @@ struct ringlet_shared {
  *
  * Slots may not overlap and cannot be taken back; all must be there before
  * the first vCPU is made. -EBUSY after that, -EINVAL for a bad range, -E2BIG
- * past RINGLET_MEMORY_SLOTS, -EEXIST for an overlap.
+ * past RINGLET_MEMORY_SLOTS, -EEXIST for an overlap, -ENOMEM if all slots
+ * together are larger than the machine's memory.
  */
 struct ringlet_memory {
 	__u64 gpa;

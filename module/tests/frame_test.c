@@ -99,8 +99,8 @@ static void load(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, loaded.rax, 0x5555);
 	KUNIT_EXPECT_EQ(test, loaded.rcx, 0x6666);
 	KUNIT_EXPECT_EQ(test, loaded.r11, 0x7777);
-	/* No IOPL, no NT, no VM; real interrupts on. */
-	KUNIT_EXPECT_EQ(test, loaded.rflags & 0x27000, 0);
+	/* No IOPL, no VM; real interrupts on. */
+	KUNIT_EXPECT_EQ(test, loaded.rflags & 0x23000, 0);
 	KUNIT_EXPECT_EQ(test, loaded.rflags & IF, IF);
 	/* The selectors are the caller's to choose; the rest stays. */
 	KUNIT_EXPECT_EQ(test, loaded.cs, RINGLET_USER_CS);

@@ -73,8 +73,8 @@ static const struct host_case {
 	{ "an old CPU", HOST(.cr4 = CR4_OLD), "FSGSBASE" },
 	{ "noexec=off", HOST(.efer = EFER_SCE | EFER_LMA_LME), "NX" },
 	{ "no SYSCALL", HOST(.efer = EFER_GOOD & ~EFER_SCE), "SYSCALL" },
-	{ "another kernel's selectors for SYSRET", HOST(.star = 0x1bULL << 48 | 0x10ULL << 32), "SYSCALL" },
-	{ "another kernel's selectors for SYSCALL", HOST(.star = 0x23ULL << 48 | 0x8ULL << 32), "SYSCALL" },
+	{ "another kernel's SYSRET", HOST(.star = 0x1bULL << 48 | 0x10ULL << 32), "SYSCALL" },
+	{ "another kernel's SYSCALL", HOST(.star = 0x23ULL << 48 | 0x8ULL << 32), "SYSCALL" },
 	{ "SYSCALL leaves IF on", HOST(.sfmask = SFMASK & ~BIT_ULL(9)), "SYSCALL" },
 	{ "SYSCALL leaves DF on", HOST(.sfmask = SFMASK & ~BIT_ULL(10)), "SYSCALL" },
 	{ "SYSCALL leaves TF on", HOST(.sfmask = SFMASK & ~BIT_ULL(8)), "SYSCALL" },
@@ -82,6 +82,7 @@ static const struct host_case {
 	{ "PCIDs without PGE", HOST(.cr4 = (CR4_GOOD | CR4_PCIDE) & ~CR4_PGE), "nopcid" },
 	{ "nothing at all", { }, "FSGSBASE" },
 };
+
 /* clang-format on */
 
 KUNIT_ARRAY_PARAM_DESC(hosts, hosts, name);

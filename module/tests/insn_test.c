@@ -169,6 +169,7 @@ static const struct insn_case unknown[] = {
 	{ "nop", BYTES(0x90) },
 	{ "popf", BYTES(0x9d) },
 };
+
 /* clang-format on */
 
 KUNIT_ARRAY_PARAM_DESC(known, known, name);

@@ -9,6 +9,7 @@
  */
 #include <kunit/test.h>
 #include <linux/bits.h>
+#include <linux/errno.h>
 #include <linux/mm.h>
 
 #include "../../include/uapi/ringlet.h"
@@ -22,8 +23,8 @@
 #define TEXT_GVA	0x0000000000401000ULL
 #define KERNEL_GVA	0xffffffff81234000ULL
 #define DIRECT_GVA	0xffff888012345000ULL
-#define MIB2		(2ULL << 20)
-#define GIB		(1ULL << 30)
+#define MIB2		BIT_ULL(21)
+#define GIB		BIT_ULL(30)
 /* clang-format on */
 
 /* What an entry of the tables holds for an address, as a root leads there. */
@@ -388,9 +389,9 @@ static void large_page(struct kunit *test, u64 gva, int level, bool upper)
 
 		ringlet_tags_flush_address(shadow, base + places[i] + 0x123);
 		for (j = 0; j < ARRAY_SIZE(places); j++)
-			KUNIT_EXPECT_EQ(
-				test, in_kernel_root(shadow, base + places[j]),
-				0);
+			KUNIT_EXPECT_EQ(test, 0,
+					in_kernel_root(shadow,
+						       base + places[j]));
 		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base - 0x1000),
 				LEAF);
 		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base + size),

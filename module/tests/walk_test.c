@@ -32,7 +32,7 @@
 #define FRAME 0x123456000ULL
 
 /* An address whose indices are 1, 2, 3, 4 and its offset 0x567. */
-#define GVA (1ULL << 39 | 2ULL << 30 | 3ULL << 21 | 4ULL << 12 | 0x567)
+#define GVA (BIT_ULL(39) | 2ULL << 30 | 3ULL << 21 | 4ULL << 12 | 0x567)
 #define KERNEL_GVA (0xffff000000000000ULL | 511ULL << 39 | GVA)
 
 /**
@@ -237,6 +237,7 @@ static const struct walk_case walk_cases[] = {
 	{ "level 1 table not memory", TABLES(USER, USER, USER | 0x7000000, 0),
 	  .ret = -EFAULT },
 };
+
 /* clang-format on */
 
 KUNIT_ARRAY_PARAM_DESC(walk, walk_cases, name);
