@@ -21,24 +21,26 @@
 #include "status.h"
 
 /* The PC's holes: EBDA and BIOS. Linux never uses the first page. */
-#define LOW_RAM_END	0x9fc00ULL
-#define HIGH_RAM_START	0x100000ULL
+#define LOW_RAM_END 0x9fc00ULL
+#define HIGH_RAM_START 0x100000ULL
 
-#define E820_RAM	1
+#define E820_RAM 1
 
 #ifndef SETUP_RNG_SEED
-#define SETUP_RNG_SEED	9
+#define SETUP_RNG_SEED 9
 #endif
-#define RNG_SEED_BYTES	32
+#define RNG_SEED_BYTES 32
 
+/* clang-format off */
 #define PTE_PRESENT	0x1ULL
 #define PTE_RW		0x2ULL
 #define PTE_LARGE	0x80ULL
 #define PTRS_PER_TABLE	512
 #define PGD_INDEX(va)	(((va) >> 39) & 511)
 #define PUD_INDEX(va)	(((va) >> 30) & 511)
+/* clang-format on */
 
-_Static_assert(RINGLET_BOOT_MAP_SIZE == PTRS_PER_TABLE * 2 * MiB,
+_Static_assert(PTRS_PER_TABLE * 2 * MiB == RINGLET_BOOT_MAP_SIZE,
 	       "one page of 2 MiB entries is the whole boot map");
 
 /* These addresses are low and fixed; memory_check_size() made room. */
@@ -94,9 +96,9 @@ static void set_cmdline(struct boot_params *params, const struct memory *mem,
 	if (max > PAGE_SIZE - 1)
 		max = PAGE_SIZE - 1;
 	if (strlen(cmdline) > max)
-		die("the kernel command line has %zu characters and this kernel takes %zu; shorten --append",
+		die("the kernel command line has %zu characters of %zu possible; shorten --append",
 		    strlen(cmdline), max);
-	strcpy(low(mem, BOOT_CMDLINE), cmdline);
+	memcpy(low(mem, BOOT_CMDLINE), cmdline, strlen(cmdline) + 1);
 	params->hdr.cmd_line_ptr = BOOT_CMDLINE;
 }
 
@@ -112,7 +114,8 @@ static void set_rng_seed(struct boot_params *params, const struct memory *mem)
 	data->type = SETUP_RNG_SEED;
 	data->len = RNG_SEED_BYTES;
 	if (getrandom(data->data, RNG_SEED_BYTES, 0) != RNG_SEED_BYTES)
-		die("cannot get random numbers from the host: %s", strerror(errno));
+		die("cannot get random numbers from the host: %s",
+		    strerror(errno));
 	params->hdr.setup_data = BOOT_RNG_SEED;
 }
 
@@ -133,7 +136,7 @@ static void place_initrd(struct boot_params *params, const struct memory *mem,
 
 	start = size < top ? ALIGN_DOWN(top - size, PAGE_SIZE) : 0;
 	if (start < image->end)
-		die("kernel (up to %lluM) and initrd (%lluM) do not fit in %lluM of memory; give more --mem",
+		die("kernel (to %lluM) and initrd (%lluM) do not fit into %lluM; give more --mem",
 		    ALIGN_UP(image->end, MiB) / MiB, ALIGN_UP(size, MiB) / MiB,
 		    mem->size / MiB);
 	initramfs_copy(initramfs, memory_ptr(mem, start, size));
@@ -147,7 +150,7 @@ void boot_set_up(const struct memory *mem, const struct kernel_image *image,
 	struct boot_params *params = low(mem, BOOT_ZERO_PAGE);
 
 	params->hdr = image->header;
-	params->hdr.type_of_loader = 0xff;	/* a loader without a number */
+	params->hdr.type_of_loader = 0xff; /* a loader without a number */
 	params->hdr.setup_data = 0;
 	set_memory_map(params, mem);
 	set_cmdline(params, mem, cmdline);

@@ -26,16 +26,19 @@ struct doctor_options {
 static const struct option_spec doctor_specs[] = {
 	{ "--kernel", "FILE", "look at this guest kernel, too", OPTION_STRING,
 	  offsetof(struct doctor_options, kernel) },
-	{ "--help", NULL, "print this", OPTION_FLAG, offsetof(struct doctor_options, help) },
+	{ "--help", NULL, "print this", OPTION_FLAG,
+	  offsetof(struct doctor_options, help) },
 };
 
-static const struct option_table doctor_table = { doctor_specs, ARRAY_SIZE(doctor_specs) };
+static const struct option_table doctor_table = { doctor_specs,
+						  ARRAY_SIZE(doctor_specs) };
 
 void help_doctor(FILE *file)
 {
 	fputs("usage: ringlet doctor [OPTION...]\n\n"
 	      "Says whether a guest will run on this machine, and what to mend. Exit status 0:\n"
-	      "it will; 1: it will not.\n\n", file);
+	      "it will; 1: it will not.\n\n",
+	      file);
 	options_print(&doctor_table, file);
 }
 
@@ -44,10 +47,9 @@ enum verdict { OK, WARN, FAIL };
 static bool failed;
 
 /* One line; after the dash is what to do about it. */
-__attribute__((format(printf, 2, 3)))
-static void line(enum verdict verdict, const char *fmt, ...)
+static __printf(2, 3) void line(enum verdict verdict, const char *fmt, ...)
 {
-	static const char * const words[] = { "ok  ", "warn", "FAIL" };
+	static const char *const words[] = { "ok  ", "warn", "FAIL" };
 	va_list args;
 
 	if (verdict == FAIL)
@@ -113,13 +115,20 @@ static void check_needed_flag(const char *flag, const char *fix)
 static void check_cpu(void)
 {
 	read_cpu_flags();
-	check_needed_flag("fsgsbase",
-			  "a CPU of 2012 or later has it; remove nofsgsbase from the host's command line");
-	check_needed_flag("nx", "switch it on in the firmware; remove noexec=off from the host's command line");
+	check_needed_flag(
+		"fsgsbase",
+		"a CPU of 2012 or later has it; remove nofsgsbase from the host's command line");
+	check_needed_flag(
+		"nx",
+		"switch it on in the firmware; remove noexec=off from the host's command line");
 	if (!has_flag("pcid"))
 		line(WARN, "CPU: no pcid - guests run, more slowly");
+	else if (!has_flag("pge"))
+		line(FAIL, "CPU: pcid without pge - boot with nopcid");
 	if (has_flag("fred"))
-		line(FAIL, "CPU: FRED is on - boot the host with fred=off");
+		line(FAIL, "CPU: FRED is on - boot with fred=off");
+	if (has_flag("lass"))
+		line(FAIL, "CPU: LASS is on - boot with clearcpuid=lass");
 }
 
 /* ---- The kernel that runs here ---- */
@@ -130,42 +139,101 @@ static void check_machine(void)
 
 	read_line("/sys/hypervisor/type", text, sizeof(text));
 	if (!strcmp(text, "xen") && !has_flag("hypervisor"))
-		line(FAIL, "host: runs as a Xen PV guest - use a Xen HVM or PVH guest");
+		line(FAIL,
+		     "host: runs as a Xen PV guest - use a Xen HVM or PVH guest");
 	if (has_flag("tdx_guest") || has_flag("sev_guest") ||
-	    !access("/sys/kernel/coco", F_OK) || !access("/dev/tdx_guest", F_OK) ||
-	    !access("/dev/sev-guest", F_OK))
+	    !access("/sys/kernel/coco", F_OK) ||
+	    !access("/dev/tdx_guest", F_OK) || !access("/dev/sev-guest", F_OK))
 		line(FAIL, "host: a confidential VM - use an ordinary one");
 }
 
+/* The headers that a build would take are those of the kernel that runs. */
 static void check_headers(const char *release)
 {
-	char path[512];
+	char path[512], text[256];
 
-	snprintf(path, sizeof(path), "/lib/modules/%s/build/Makefile", release);
-	if (!access(path, R_OK))
-		line(OK, "host: headers of %s", release);
-	else
-		line(WARN, "host: no headers of %s - to build the module: apt install linux-headers-%s",
+	snprintf(path, sizeof(path),
+		 "/lib/modules/%s/build/include/generated/utsrelease.h",
+		 release);
+	read_line(path, text, sizeof(text));
+	if (!*text)
+		line(WARN,
+		     "host: no headers of %s - to build the module: apt install linux-headers-%s",
 		     release, release);
+	else if (!strstr(text, release))
+		line(WARN,
+		     "host: the headers of %s are another kernel's - apt install linux-headers-%s, or reboot",
+		     release, release);
+	else
+		line(OK, "host: headers of %s", release);
 }
 
-static void check_lockdown(void)
+/* Where a module that is not signed with a key the kernel has gets no further. */
+static const char *signing_rule(void)
 {
+	static char rule[300];
 	char text[256];
 
 	read_line("/sys/kernel/security/lockdown", text, sizeof(text));
-	if (strstr(text, "[integrity]") || strstr(text, "[confidentiality]"))
-		line(WARN, "host: locked down %s - the module must be signed with an enrolled key (mokutil --import), or Secure Boot be off",
-		     text);
-	else
-		line(OK, "host: not locked down");
+	if (strstr(text, "[integrity]") || strstr(text, "[confidentiality]")) {
+		snprintf(rule, sizeof(rule), "lockdown is %s", text);
+		return rule;
+	}
+	/* Y, too, if the kernel was built with CONFIG_MODULE_SIG_FORCE. */
+	read_line("/sys/module/module/parameters/sig_enforce", text,
+		  sizeof(text));
+	if (*text == 'Y' || *text == '1')
+		return "module.sig_enforce or CONFIG_MODULE_SIG_FORCE is on";
+	return NULL;
+}
 
-	read_line("/sys/module/module/parameters/sig_enforce", text, sizeof(text));
-	if (*text == 'Y')
-		line(WARN, "host: takes signed modules only - sign ringlet.ko, or remove module.sig_enforce=1");
+static void check_signing(bool loaded)
+{
+	const char *rule = signing_rule();
+	char text[256];
+
+	if (!rule)
+		line(OK, "host: takes unsigned modules");
+	else if (loaded)
+		line(OK,
+		     "host: takes signed modules only, and took this one (%s)",
+		     rule);
+	else
+		line(WARN,
+		     "host: takes signed modules only (%s) - sign ringlet.ko with an enrolled key (mokutil --import)",
+		     rule);
 	read_line("/proc/sys/kernel/modules_disabled", text, sizeof(text));
-	if (*text == '1' && access(VM_DEVICE_NODE, F_OK))
-		line(FAIL, "host: takes no more modules (kernel.modules_disabled=1) - reboot, and load ringlet earlier");
+	if (*text == '1' && !loaded)
+		line(FAIL,
+		     "host: takes no more modules (kernel.modules_disabled=1) - reboot, and load ringlet earlier");
+}
+
+/* Is a module installed for the kernel that runs? modules.dep names them all. */
+static bool module_installed(const char *release)
+{
+	char path[512], text[4096];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", release);
+	file = fopen(path, "r");
+	while (file && !found && fgets(text, sizeof(text), file)) {
+		text[strcspn(text, ":")] = '\0';
+		found = strstr(text, "/ringlet.ko");
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static void check_installed(const char *release)
+{
+	if (module_installed(release))
+		line(OK, "module: installed for %s", release);
+	else
+		line(WARN,
+		     "module: not installed for %s - as root, in the source: make && make install",
+		     release);
 }
 
 static void check_module(void)
@@ -177,8 +245,9 @@ static void check_module(void)
 		line(FAIL, "module: %s", error);
 	else
 		line(OK, "module: version %.*s, API %u, guest ABI %u",
-		     (int)sizeof(vm.info.module_version), vm.info.module_version,
-		     vm.info.api_version, vm.info.abi_version);
+		     (int)sizeof(vm.info.module_version),
+		     vm.info.module_version, vm.info.api_version,
+		     vm.info.abi_version);
 	if (vm.dev_fd >= 0)
 		close(vm.dev_fd);
 }
@@ -190,7 +259,8 @@ static void check_kernel(const char *path)
 	if (kernel_image_open(&image, path))
 		line(OK, "kernel: %s (%s%s), guest ABI %llu", path,
 		     image.packed ? "bzImage, " : "vmlinux",
-		     image.packed ? image.packed : "", (unsigned long long)image.abi);
+		     image.packed ? image.packed : "",
+		     (unsigned long long)image.abi);
 	else
 		line(FAIL, "kernel: %s", image.error);
 	kernel_image_close(&image);
@@ -200,6 +270,7 @@ int cmd_doctor(int argc, char **argv)
 {
 	struct doctor_options options = { 0 };
 	struct utsname uts;
+	bool loaded;
 	char error[256];
 	int rest;
 
@@ -217,8 +288,12 @@ int cmd_doctor(int argc, char **argv)
 	uname(&uts);
 	check_cpu();
 	check_machine();
-	check_headers(uts.release);
-	check_lockdown();
+	loaded = !access(VM_DEVICE_NODE, F_OK);
+	if (!loaded) {
+		check_headers(uts.release);
+		check_installed(uts.release);
+	}
+	check_signing(loaded);
 	check_module();
 	if (options.kernel)
 		check_kernel(options.kernel);

@@ -14,7 +14,7 @@
 #include "machine.h"
 #include "options.h"
 
-#define DEFAULT_MEM	(128 * MiB)	/* QEMU's */
+#define DEFAULT_MEM (128 * MiB) /* QEMU's */
 
 struct qemu_options {
 	struct machine_config config;
@@ -24,14 +24,15 @@ struct qemu_options {
 	bool version;
 };
 
-#define QEMU(member)	offsetof(struct qemu_options, member)
+#define QEMU(member) offsetof(struct qemu_options, member)
 
+/* clang-format off */
 static const struct option_spec qemu_specs[] = {
 	{ "-kernel", "FILE", "guest kernel", OPTION_STRING, QEMU(config.kernel) },
 	{ "-append", "WORDS", "kernel command line", OPTION_STRING, QEMU(config.append) },
 	{ "-initrd", "FILE", "initial root file system", OPTION_STRING, QEMU(config.initrd) },
 	{ "-m", "SIZE", "memory; a plain number is MiB", OPTION_SIZE, QEMU(config.mem) },
-	{ "-serial", "stdio", "the console; nothing else is possible", OPTION_STRING, QEMU(serial) },
+	{ "-serial", "stdio", "the console; nothing else will do", OPTION_STRING, QEMU(serial) },
 	{ "-smp", "1", "CPUs; one so far", OPTION_STRING, QEMU(smp) },
 	{ "-no-reboot", NULL, "as always here", OPTION_IGNORED_FLAG, 0 },
 	{ "-nodefaults", NULL, "as always here", OPTION_IGNORED_FLAG, 0 },
@@ -46,7 +47,10 @@ static const struct option_spec qemu_specs[] = {
 	{ "--version", NULL, NULL, OPTION_FLAG, QEMU(version) },
 };
 
-static const struct option_table qemu_table = { qemu_specs, ARRAY_SIZE(qemu_specs) };
+/* clang-format on */
+
+static const struct option_table qemu_table = { qemu_specs,
+						ARRAY_SIZE(qemu_specs) };
 
 static void help_qemu(void)
 {
@@ -61,7 +65,8 @@ static void check(const struct qemu_options *options)
 	if (!options->config.kernel)
 		die("no kernel; give -kernel vmlinux or -kernel bzImage");
 	if (serial && strcmp(serial, "stdio") && strcmp(serial, "mon:stdio"))
-		die("-serial %s is not possible; the console is always stdio", serial);
+		die("-serial %s is not possible; the console is always stdio",
+		    serial);
 	if (smp && strcmp(smp, "1"))
 		die("-smp %s is not possible; a guest has one CPU so far", smp);
 }
@@ -84,7 +89,8 @@ int cmd_qemu(int argc, char **argv)
 		return 0;
 	}
 	if (options.version) {
-		puts("qemu-system-ringlet (ringlet " LAUNCHER_VERSION ", not QEMU)");
+		puts("qemu-system-ringlet (ringlet " LAUNCHER_VERSION
+		     ", not QEMU)");
 		return 0;
 	}
 	if (*error)

@@ -9,7 +9,7 @@
 #include "machine.h"
 #include "options.h"
 
-#define DEFAULT_MEM	(512 * MiB)
+#define DEFAULT_MEM (512 * MiB)
 
 struct run_options {
 	struct machine_config config;
@@ -17,37 +17,45 @@ struct run_options {
 	bool help;
 };
 
-#define CONFIG(member)	offsetof(struct run_options, config.member)
+#define CONFIG(member) offsetof(struct run_options, config.member)
 
 static const struct option_spec run_specs[] = {
 	{ "--kernel", "FILE", "guest kernel: a vmlinux or a bzImage (needed)",
 	  OPTION_STRING, CONFIG(kernel) },
-	{ "--initrd", "FILE", "initial root file system; `none' for none\n(default: a busybox)",
+	{ "--initrd", "FILE",
+	  "initial root file system; `none' for none\n(default: a busybox)",
 	  OPTION_STRING, CONFIG(initrd) },
-	{ "--mem", "SIZE", "guest memory: K, M, G; a plain number is MiB\n(default: 512M)",
+	{ "--mem", "SIZE",
+	  "guest memory: K, M, G; a plain number is MiB\n(default: 512M)",
 	  OPTION_SIZE, CONFIG(mem) },
-	{ "--append", "WORDS", "add to the kernel command line",
-	  OPTION_STRING, CONFIG(append) },
-	{ "--timeout", "SECONDS", "end the guest after this time, with status 124",
-	  OPTION_SECONDS, CONFIG(timeout) },
-	{ "--log", "FILE", "write the console's output here; with a command\ninstead of to stderr",
+	{ "--append", "WORDS", "add to the kernel command line", OPTION_STRING,
+	  CONFIG(append) },
+	{ "--timeout", "SECONDS",
+	  "end the guest after this time, with status 124", OPTION_SECONDS,
+	  CONFIG(timeout) },
+	{ "--log", "FILE",
+	  "write the console's output here; with a command\ninstead of to stderr",
 	  OPTION_STRING, CONFIG(log) },
 	{ "--status-file", "FILE", "write how it ended here, as JSON",
 	  OPTION_STRING, offsetof(struct run_options, status_file) },
-	{ "--help", NULL, "print this", OPTION_FLAG, offsetof(struct run_options, help) },
+	{ "--help", NULL, "print this", OPTION_FLAG,
+	  offsetof(struct run_options, help) },
 };
 
-static const struct option_table run_table = { run_specs, ARRAY_SIZE(run_specs) };
+static const struct option_table run_table = { run_specs,
+					       ARRAY_SIZE(run_specs) };
 
 void help_run(FILE *file)
 {
 	fputs("usage: ringlet run --kernel FILE [OPTION...] [-- COMMAND [ARGUMENT...]]\n\n"
 	      "Starts a guest: with its console here (Ctrl-A x quits), or to run COMMAND in\n"
-	      "it, with stdin, stdout, stderr and exit status as if it had run here.\n\n", file);
+	      "it, with stdin, stdout, stderr and exit status as if it had run here.\n\n",
+	      file);
 	options_print(&run_table, file);
 	fputs("\nexit status: the command's own, 128+n if signal n ended it; 0 for a poweroff\n"
 	      "without a command; 255 the guest died; 124 timeout; 125 launcher, module or\n"
-	      "input at fault; 128+n if signal n ended the launcher.\n", file);
+	      "input at fault; 128+n if signal n ended the launcher.\n",
+	      file);
 }
 
 static void choose_initrd(struct machine_config *config)
@@ -59,7 +67,7 @@ static void choose_initrd(struct machine_config *config)
 	if (!config->initrd)
 		config->initrd = initramfs_find_default();
 	if (!config->initrd)
-		die("no initramfs.cpio beside the launcher or installed; give --initrd, or make it: make -C launcher initramfs.cpio");
+		die("no initramfs.cpio here or installed; give --initrd, or make initramfs.cpio");
 }
 
 int cmd_run(int argc, char **argv)
@@ -81,7 +89,8 @@ int cmd_run(int argc, char **argv)
 	if (*error)
 		die("%s", error);
 	if (rest < argc && strcmp(argv[rest - 1], "--"))
-		die("what is `%s'? a command for the guest goes behind --", argv[rest]);
+		die("what is `%s'? a command for the guest goes behind --",
+		    argv[rest]);
 	if (!config->kernel)
 		die("no kernel; give --kernel vmlinux or --kernel bzImage");
 	if (rest < argc)

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#define LAUNCHER_VERSION	"0.1"
+#define LAUNCHER_VERSION "0.1"
 
 /* Each in its file cmd-NAME.c; argv[0] is the command's own name. */
 int cmd_run(int argc, char **argv);

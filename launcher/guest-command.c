@@ -59,7 +59,7 @@ void guest_command_init(struct guest_command *command, char **argv, char **env,
 
 	command->wake_fd = wake_fd;
 	if (len > WIRE_REQUEST_MAX)
-		die("the command has %zu bytes of arguments and %d are possible; put them into a file of the initrd",
+		die("the arguments have %zu bytes of %d possible; put them into a file",
 		    len, WIRE_REQUEST_MAX);
 	command->request_len = sizeof(struct wire_header) + len;
 	command->request = malloc(command->request_len);
@@ -88,7 +88,8 @@ void guest_command_done(struct guest_command *command)
 
 static bool take_hello(struct guest_command *command, const u8 *data, u32 len)
 {
-	if (len != sizeof(u32) || get_u32(data) != WIRE_VERSION || command->started)
+	if (len != sizeof(u32) || get_u32(data) != WIRE_VERSION ||
+	    command->started)
 		return false;
 	command->out = command->request;
 	command->out_len = command->request_len;
@@ -176,7 +177,7 @@ static size_t control_put(void *data, const u8 *buf, size_t len)
 		if (!message_complete(command))
 			continue;
 		if (!take_message(command)) {
-			say("the guest's init said something wrong; was the launcher built in one piece?");
+			say("the guest's init talks nonsense; was the launcher built whole?");
 			done = len;
 		}
 		command->in_len = 0;

@@ -20,13 +20,9 @@
 #include "initramfs.h"
 #include "status.h"
 
-#define DEFAULT_NAME	"initramfs.cpio"
+#define DEFAULT_NAME "initramfs.cpio"
 
-/* init/ringlet-init, put in by init-blob.S. */
-extern const u8 init_blob[];
-extern const u8 init_blob_end[];
-
-#define CPIO_ALIGN(x)	ALIGN_UP(x, 4)
+#define CPIO_ALIGN(x) ALIGN_UP(x, 4)
 
 /* One member in cpio's "newc" form: 13 fields of 8 hex digits, name, data. */
 static u8 *cpio_put(u8 *p, u32 inode, const char *name, u32 mode,
@@ -37,7 +33,8 @@ static u8 *cpio_put(u8 *p, u32 inode, const char *name, u32 mode,
 
 	snprintf(header, sizeof(header),
 		 "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
-		 inode, mode, 0, 0, 1, 0, (u32)len, 0, 0, 0, 0, (u32)name_len, 0);
+		 inode, mode, 0, 0, 1, 0, (u32)len, 0, 0, 0, 0, (u32)name_len,
+		 0);
 	memcpy(p, header, 110);
 	memcpy(p + 110, name, name_len);
 	p += CPIO_ALIGN(110 + name_len);
@@ -58,7 +55,8 @@ u8 *cpio_make_file(const char *name, u32 mode, const u8 *data, size_t len,
 	static const char trailer[] = "TRAILER!!!";
 	u8 *archive, *p;
 
-	*archive_len = cpio_member_size(name, len) + cpio_member_size(trailer, 0);
+	*archive_len =
+		cpio_member_size(name, len) + cpio_member_size(trailer, 0);
 	archive = calloc(1, *archive_len);
 	if (!archive)
 		die("out of memory");
@@ -80,8 +78,8 @@ static u8 *read_all(int fd, size_t len, const char *path)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			die("cannot read the initrd %s: %s; check --initrd", path,
-			    n ? strerror(errno) : "it became shorter");
+			die("cannot read the initrd %s: %s; check --initrd",
+			    path, n ? strerror(errno) : "it became shorter");
 		done += n;
 	}
 	return data;
@@ -97,7 +95,8 @@ void initramfs_read(struct initramfs *initramfs, const char *path)
 		die("cannot read the initrd %s: %s; check --initrd", path,
 		    strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		die("the initrd %s is not a regular file; give a cpio archive", path);
+		die("the initrd %s is not a regular file; give a cpio archive",
+		    path);
 	if (!st.st_size)
 		die("the initrd %s is empty; build it again", path);
 	initramfs->file = read_all(fd, st.st_size, path);

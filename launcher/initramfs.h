@@ -4,7 +4,7 @@
 
 #include "types.h"
 
-#define INITRAMFS_INIT	"/ringlet-init"
+#define INITRAMFS_INIT "/ringlet-init"
 
 /**
  * struct initramfs - what goes into guest memory as the initrd
@@ -19,6 +19,10 @@ struct initramfs {
 	u8 *ours;
 	size_t ours_len;
 };
+
+/* init/ringlet-init, put in by init-blob.S. */
+extern const u8 init_blob[];
+extern const u8 init_blob_end[];
 
 void initramfs_read(struct initramfs *initramfs, const char *path);
 void initramfs_add_init(struct initramfs *initramfs);

@@ -25,6 +25,7 @@
 #include "unpack.h"
 
 /* Offsets in a bzImage's first sector; Documentation/arch/x86/boot.rst. */
+/* clang-format off */
 #define SETUP_HEADER_OFFSET	0x1f1
 #define SETUP_MAGIC_OFFSET	0x202
 #define SETUP_JUMP_OFFSET	0x201
@@ -33,9 +34,10 @@
 
 #define BZIMAGE_MAX		(1 * GiB)
 #define LOAD_MIN		(1 * MiB)	/* below are boot_params and tables */
+/* clang-format on */
 
-__attribute__((format(printf, 2, 3)))
-static bool unfit(struct kernel_image *image, const char *fmt, ...)
+static __printf(2, 3) bool unfit(struct kernel_image *image, const char *fmt,
+				 ...)
 {
 	va_list args;
 
@@ -74,19 +76,24 @@ static bool check_setup_header(struct kernel_image *image, const u8 *file,
 		return unfit(image, "%s is truncated; copy or build it again",
 			     image->path);
 	/* The jump over the header also says how long it is. */
-	size = SETUP_MAGIC_OFFSET + file[SETUP_JUMP_OFFSET] - SETUP_HEADER_OFFSET;
+	size = SETUP_MAGIC_OFFSET + file[SETUP_JUMP_OFFSET] -
+	       SETUP_HEADER_OFFSET;
 	memcpy(header, file + SETUP_HEADER_OFFSET, min(size, sizeof(*header)));
 
 	if (header->version < SETUP_MIN_VERSION)
-		return unfit(image, "%s is a kernel older than 2.6.24 (boot protocol %x); build a newer one",
-			     image->path, header->version);
+		return unfit(
+			image,
+			"%s is a kernel older than 2.6.24 (boot protocol %x); build a newer one",
+			image->path, header->version);
 	if (!(header->loadflags & LOADED_HIGH))
-		return unfit(image, "%s is a zImage, not a bzImage; build a bzImage",
+		return unfit(image,
+			     "%s is a zImage, not a bzImage; build a bzImage",
 			     image->path);
 	return true;
 }
 
-static bool unpack_payload(struct kernel_image *image, const u8 *file, size_t len)
+static bool unpack_payload(struct kernel_image *image, const u8 *file,
+			   size_t len)
 {
 	struct setup_header *header = &image->header;
 	u64 sectors = header->setup_sects ? header->setup_sects : 4;
@@ -94,13 +101,15 @@ static bool unpack_payload(struct kernel_image *image, const u8 *file, size_t le
 	const char *wrong;
 
 	if (start + header->payload_length > len)
-		return unfit(image, "%s is truncated (%zu bytes, its payload ends at %llu); copy or build it again",
-			     image->path, len,
-			     (unsigned long long)start + header->payload_length);
+		return unfit(
+			image,
+			"%s is truncated (%zu bytes, its payload ends at %llu); copy or build it again",
+			image->path, len,
+			(unsigned long long)start + header->payload_length);
 
 	image->packed = unpack_format(file + start, header->payload_length);
-	wrong = unpack(file + start, header->payload_length,
-		       &image->data, &image->len);
+	wrong = unpack_image(file + start, header->payload_length, &image->data,
+			     &image->len);
 	if (wrong)
 		return unfit(image, "the payload of %s %s", image->path, wrong);
 
@@ -114,8 +123,10 @@ static bool open_bzimage(struct kernel_image *image, size_t len)
 	u8 *file;
 
 	if (len > BZIMAGE_MAX)
-		return unfit(image, "%s is too large for a bzImage; is it the right file?",
-			     image->path);
+		return unfit(
+			image,
+			"%s is too large for a bzImage; is it the right file?",
+			image->path);
 	file = malloc(len);
 	if (!file || !read_at(image->fd, file, len, 0))
 		ok = unfit(image, "cannot read %s: %s; check the file",
@@ -153,14 +164,20 @@ static bool check_elf_header(struct kernel_image *image)
 
 	if (!image->elf || elf_kind(image->elf) != ELF_K_ELF ||
 	    !gelf_getehdr(image->elf, &ehdr))
-		return unfit(image, "%s is damaged: its ELF header makes no sense; copy or build it again",
-			     image->path);
+		return unfit(
+			image,
+			"%s is damaged: its ELF header makes no sense; copy or build it again",
+			image->path);
 	if (ehdr.e_machine != EM_X86_64 || ehdr.e_ident[EI_CLASS] != ELFCLASS64)
-		return unfit(image, "%s is not an x86-64 kernel; build one with ARCH=x86_64",
-			     image->path);
+		return unfit(
+			image,
+			"%s is not an x86-64 kernel; build one with ARCH=x86_64",
+			image->path);
 	if (ehdr.e_type != ET_EXEC && ehdr.e_type != ET_DYN)
-		return unfit(image, "%s is an object file, not a kernel; is it the right file?",
-			     image->path);
+		return unfit(
+			image,
+			"%s is an object file, not a kernel; is it the right file?",
+			image->path);
 	return true;
 }
 
@@ -191,7 +208,8 @@ static void read_notes(struct kernel_image *image, const GElf_Phdr *phdr)
 	    phdr->p_filesz > image->len - phdr->p_offset)
 		return;
 	data = elf_getdata_rawchunk(image->elf, phdr->p_offset, phdr->p_filesz,
-				    phdr->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+				    phdr->p_align == 8 ? ELF_T_NHDR8 :
+							 ELF_T_NHDR);
 	if (!data)
 		return;
 	while ((offset = gelf_getnote(data, offset, &note, &name, &desc)) > 0)
@@ -202,13 +220,17 @@ static bool check_segment(struct kernel_image *image, const GElf_Phdr *phdr)
 {
 	if (phdr->p_offset > image->len ||
 	    phdr->p_filesz > image->len - phdr->p_offset)
-		return unfit(image, "%s is truncated: a segment lies past its end; copy or build it again",
-			     image->path);
+		return unfit(
+			image,
+			"%s is truncated: a segment lies past its end; copy or build it again",
+			image->path);
 	if (phdr->p_filesz > phdr->p_memsz || phdr->p_paddr < LOAD_MIN ||
 	    phdr->p_paddr >= RINGLET_BOOT_MAP_SIZE ||
 	    phdr->p_memsz > RINGLET_BOOT_MAP_SIZE - phdr->p_paddr)
-		return unfit(image, "%s has a segment at an address where a Linux kernel has none; is it the right file?",
-			     image->path);
+		return unfit(
+			image,
+			"%s has a segment at an address where a Linux kernel has none; is it the right file?",
+			image->path);
 	if (phdr->p_paddr + phdr->p_memsz > image->end)
 		image->end = phdr->p_paddr + phdr->p_memsz;
 	return true;
@@ -224,8 +246,10 @@ static bool scan_segments(struct kernel_image *image)
 		n = 0;
 	for (i = 0; i < n; i++) {
 		if (!gelf_getphdr(image->elf, i, &phdr))
-			return unfit(image, "%s is truncated: it lacks program headers; copy or build it again",
-				     image->path);
+			return unfit(
+				image,
+				"%s is truncated: it lacks program headers; copy or build it again",
+				image->path);
 		if (phdr.p_type == PT_NOTE)
 			read_notes(image, &phdr);
 		if (phdr.p_type == PT_LOAD && !check_segment(image, &phdr))
@@ -236,21 +260,28 @@ static bool scan_segments(struct kernel_image *image)
 
 static bool check_notes(struct kernel_image *image)
 {
-	const char *old = image->abi < RINGLET_ABI_VERSION ?
-		"rebuild the kernel with this Ringlet's guest-pvops" :
-		"update Ringlet";
+	const char *old =
+		image->abi < RINGLET_ABI_VERSION ?
+			"rebuild the kernel with this Ringlet's guest-pvops" :
+			"update Ringlet";
 
 	if (!image->abi || !image->entry)
-		return unfit(image, "%s is not a Ringlet guest kernel (built without CONFIG_RINGLET_GUEST; see guest-pvops/README)",
-			     image->path);
+		return unfit(
+			image,
+			"%s is not a Ringlet guest kernel (built without CONFIG_RINGLET_GUEST; see guest-pvops/README)",
+			image->path);
 	if (image->abi != RINGLET_ABI_VERSION)
-		return unfit(image, "%s was built for guest ABI %llu and this launcher speaks %d: %s",
-			     image->path, (unsigned long long)image->abi,
-			     RINGLET_ABI_VERSION, old);
+		return unfit(
+			image,
+			"%s was built for guest ABI %llu and this launcher speaks %d: %s",
+			image->path, (unsigned long long)image->abi,
+			RINGLET_ABI_VERSION, old);
 	if (image->entry < RINGLET_BOOT_MAP_BASE + LOAD_MIN ||
 	    image->entry >= RINGLET_BOOT_MAP_BASE + image->end)
-		return unfit(image, "%s is damaged: its entry point is outside the kernel; build it again",
-			     image->path);
+		return unfit(
+			image,
+			"%s is damaged: its entry point is outside the kernel; build it again",
+			image->path);
 	return true;
 }
 
@@ -269,8 +300,10 @@ static bool open_by_magic(struct kernel_image *image, size_t len)
 		return open_vmlinux(image, len);
 	if (magic == SETUP_MAGIC)
 		return open_bzimage(image, len);
-	return unfit(image, "%s is not a Linux kernel (neither an ELF vmlinux nor a bzImage); is it the right file?",
-		     image->path);
+	return unfit(
+		image,
+		"%s is not a Linux kernel (neither an ELF vmlinux nor a bzImage); is it the right file?",
+		image->path);
 }
 
 bool kernel_image_open(struct kernel_image *image, const char *path)
@@ -282,11 +315,14 @@ bool kernel_image_open(struct kernel_image *image, const char *path)
 	image->path = path;
 	image->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (image->fd < 0)
-		return unfit(image, "cannot read the kernel %s: %s; check --kernel",
+		return unfit(image,
+			     "cannot read the kernel %s: %s; check --kernel",
 			     path, strerror(errno));
 	if (fstat(image->fd, &st) || !S_ISREG(st.st_mode))
-		return unfit(image, "%s is not a regular file; give a vmlinux or a bzImage",
-			     path);
+		return unfit(
+			image,
+			"%s is not a regular file; give a vmlinux or a bzImage",
+			path);
 
 	return open_by_magic(image, st.st_size) && check_elf_header(image) &&
 	       scan_segments(image) && check_notes(image);
@@ -298,9 +334,11 @@ static bool load_segment(struct kernel_image *image, const GElf_Phdr *phdr,
 	u8 *dest = memory_ptr(mem, phdr->p_paddr, phdr->p_memsz);
 
 	if (!dest)
-		return unfit(image, "%s needs memory up to %lluM and the guest has %lluM; give more --mem",
-			     image->path, ALIGN_UP(image->end, MiB) / MiB,
-			     mem->size / MiB);
+		return unfit(
+			image,
+			"%s needs memory up to %lluM and the guest has %lluM; give more --mem",
+			image->path, ALIGN_UP(image->end, MiB) / MiB,
+			mem->size / MiB);
 	if (image->data)
 		memcpy(dest, image->data + phdr->p_offset, phdr->p_filesz);
 	else if (!read_at(image->fd, dest, phdr->p_filesz, phdr->p_offset))

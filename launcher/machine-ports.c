@@ -19,7 +19,7 @@
 
 #include "machine.h"
 
-#define END_OF_TRANSMISSION	0x04
+#define END_OF_TRANSMISSION 0x04
 
 /* ---- Ports ---- */
 
@@ -62,7 +62,8 @@ static size_t console_get(void *data, u8 *buf, size_t len)
 	struct machine *m = data;
 	size_t n;
 
-	if (!m->input || !len)
+	/* With a command, input is that of the command alone. */
+	if (m->config->command || !len)
 		return 0;
 	n = stream_get(m->input, buf, len);
 	if (!n && !m->sent_eof && !m->on_tty && !m->config->bare &&
@@ -145,7 +146,8 @@ static int take_over(int fd)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (own < 0 || null < 0 || dup2(null, fd) < 0)
-		die("cannot set up file descriptor %d: %s", fd, strerror(errno));
+		die("cannot set up file descriptor %d: %s", fd,
+		    strerror(errno));
 	close(null);
 	return own;
 }
@@ -155,13 +157,15 @@ static int share(int fd)
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
 	if (own < 0)
-		die("cannot set up file descriptor %d: %s", fd, strerror(errno));
+		die("cannot set up file descriptor %d: %s", fd,
+		    strerror(errno));
 	return own;
 }
 
 static int open_log(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
+		      0666);
 
 	if (fd < 0)
 		die("cannot write the log %s: %s; name another --log", path,
@@ -178,8 +182,8 @@ static void set_up_console_streams(struct machine *m, int log)
 {
 	m->on_tty = isatty(STDIN_FILENO) && !m->config->bare;
 	m->input = stream_new(take_over(STDIN_FILENO), -1, m->wake_fd, "stdin");
-	m->console_out = stream_new(take_over(STDOUT_FILENO), log, m->wake_fd,
-				    "stdout");
+	m->console_out =
+		stream_new(take_over(STDOUT_FILENO), log, m->wake_fd, "stdout");
 	if (m->on_tty) {
 		m->input->filter = filter_keys;
 		m->input->filter_data = &m->escape;

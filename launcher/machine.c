@@ -24,14 +24,14 @@
 #include "boot.h"
 #include "machine.h"
 
-#define CONSOLE_GPA	0xd0000000ULL
-#define CONSOLE_IRQ	5
+#define CONSOLE_GPA 0xd0000000ULL
+#define CONSOLE_IRQ 5
 
-_Static_assert(CONSOLE_GPA >= MEMORY_LOW_END &&
-	       CONSOLE_GPA + VIRTIO_MMIO_SIZE <= MEMORY_HIGH_START,
+_Static_assert(CONSOLE_GPA - MEMORY_LOW_END <=
+		       MEMORY_HIGH_START - MEMORY_LOW_END - VIRTIO_MMIO_SIZE,
 	       "devices lie between low and high memory");
 
-#define FLUSH_SECONDS	2	/* for a reader that is slow when a signal comes */
+#define FLUSH_SECONDS 2 /* for a reader that is slow when a signal comes */
 
 void machine_end(struct machine *m, const struct outcome *outcome)
 {
@@ -56,7 +56,8 @@ static bool machine_ended(struct machine *m)
 
 /* ---- What vCPU threads hand over ---- */
 
-static void vcpu_mmio(struct vcpu *vcpu, u64 gpa, u8 *data, u32 len, bool is_write)
+static void vcpu_mmio(struct vcpu *vcpu, u64 gpa, u8 *data, u32 len,
+		      bool is_write)
 {
 	struct machine *m = vcpu->data;
 
@@ -101,7 +102,8 @@ static bool plain_word(const char *word)
 	size_t n;
 
 	for (n = 0; word[n]; n++)
-		if (!isalnum((unsigned char)word[n]) && !strchr("-+._", word[n]))
+		if (!isalnum((unsigned char)word[n]) &&
+		    !strchr("-+._", word[n]))
 			return false;
 	return n > 0 && n <= 32;
 }
@@ -120,8 +122,8 @@ static char *make_cmdline(const struct machine_config *config)
 	n = asprintf(&cmdline, "%s%s%svirtio_mmio.device=4K@0x%llx:%d%s%s",
 		     config->bare ? "" : "console=hvc0 panic=-1 ",
 		     config->command ? "rdinit=" INITRAMFS_INIT " " : "",
-		     term_arg, CONSOLE_GPA, CONSOLE_IRQ,
-		     *append ? " " : "", append);
+		     term_arg, CONSOLE_GPA, CONSOLE_IRQ, *append ? " " : "",
+		     append);
 	if (n < 0)
 		die("out of memory");
 	return cmdline;
@@ -154,7 +156,7 @@ static void fill_memory(struct machine *m, struct kernel_image *image,
 
 static void set_up_command(struct machine *m)
 {
-	char *env[] = { NULL, NULL };
+	char *env[2] = { NULL };
 	const char *term = getenv("TERM");
 
 	if (term && plain_word(term) && asprintf(&env[0], "TERM=%s", term) < 0)
@@ -216,6 +218,14 @@ static void set_timer(struct io_loop *io, double seconds)
 	timerfd_settime(io->timer_fd, 0, &when, NULL);
 }
 
+static bool is_ignored(int signal)
+{
+	struct sigaction action;
+
+	return !sigaction(signal, NULL, &action) &&
+	       action.sa_handler == SIG_IGN;
+}
+
 static void io_open(struct io_loop *io, struct machine *m)
 {
 	sigset_t signals;
@@ -223,14 +233,17 @@ static void io_open(struct io_loop *io, struct machine *m)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
+	/* Unless nohup said otherwise. */
+	if (!is_ignored(SIGHUP))
+		sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGWINCH);
 	sigaddset(&signals, SIGCONT);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
 	io->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	io->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	io->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	io->timer_fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	watch(io, io->signal_fd);
 	watch(io, io->timer_fd);
 	watch(io, m->wake_fd);
@@ -261,7 +274,8 @@ static void serve_signal(struct machine *m, struct io_loop *io)
 		break;
 	default:
 		outcome_set(&outcome, STATUS_INTERRUPT,
-			    EXIT_SIGNAL(info.ssi_signo), "the launcher got SIG%s",
+			    EXIT_SIGNAL(info.ssi_signo),
+			    "the launcher got SIG%s",
 			    sigabbrev_np(info.ssi_signo));
 		machine_end(m, &outcome);
 		break;
@@ -272,9 +286,10 @@ static void serve_timeout(struct machine *m)
 {
 	struct outcome outcome;
 
-	outcome_set(&outcome, STATUS_TIMEOUT, EXIT_TIMEOUT,
-		    "the guest did not end within %g seconds; give more --timeout, or see its log",
-		    m->config->timeout);
+	outcome_set(
+		&outcome, STATUS_TIMEOUT, EXIT_TIMEOUT,
+		"the guest did not end within %g seconds; give more --timeout, or see its log",
+		m->config->timeout);
 	machine_end(m, &outcome);
 }
 
@@ -333,14 +348,15 @@ static void settle_outcome(struct machine *m)
 {
 	struct outcome *outcome = &m->outcome;
 
-	if (!m->config->command ||
-	    (outcome->reason != STATUS_POWEROFF && outcome->reason != STATUS_REBOOT))
+	if (!m->config->command || (outcome->reason != STATUS_POWEROFF &&
+				    outcome->reason != STATUS_REBOOT))
 		return;
 	if (m->command.ended)
 		*outcome = m->command.outcome;
 	else
-		outcome_set(outcome, STATUS_NO_STATUS, EXIT_GUEST_DIED,
-			    "the guest ended before its command did; see its log");
+		outcome_set(
+			outcome, STATUS_NO_STATUS, EXIT_GUEST_DIED,
+			"the guest ended before its command did; see its log");
 }
 
 void machine_run(struct machine *m, struct outcome *outcome)
@@ -350,7 +366,8 @@ void machine_run(struct machine *m, struct outcome *outcome)
 	io_open(&io, m);
 	signal(SIGPIPE, SIG_IGN);
 	machine_start_streams(m);
-	virtio_console_init(&m->console, &m->mem, m->vm.fd, CONSOLE_GPA, CONSOLE_IRQ);
+	virtio_console_init(&m->console, &m->mem, m->vm.fd, CONSOLE_GPA,
+			    CONSOLE_IRQ);
 	machine_add_ports(m);
 	take_size(m);
 	set_timer(&io, m->config->timeout);

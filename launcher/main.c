@@ -62,10 +62,13 @@ static void print_help(FILE *file)
 	size_t i;
 
 	fputs("ringlet runs Linux guests on x86-64 without VT-x or SVM.\n\n"
-	      "usage: ringlet COMMAND [OPTION...]\n\n", file);
+	      "usage: ringlet COMMAND [OPTION...]\n\n",
+	      file);
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(file, "  %-22s%s\n", commands[i].name, commands[i].summary);
-	fputs("\n`ringlet help COMMAND' explains one; ringlet(1) is the manual.\n", file);
+		fprintf(file, "  %-22s%s\n", commands[i].name,
+			commands[i].summary);
+	fputs("\n`ringlet help COMMAND' explains one; ringlet(1) is the manual.\n",
+	      file);
 }
 
 static int cmd_help(int argc, char **argv)

@@ -15,7 +15,7 @@
 #include "memory.h"
 #include "status.h"
 
-#define HUGE_PAGE	(2 * MiB)
+#define HUGE_PAGE (2 * MiB)
 
 static u64 machine_memory(void)
 {

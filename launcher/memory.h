@@ -5,9 +5,11 @@
 #include "types.h"
 
 /* Devices live between the end of low RAM and 4 GiB. */
+/* clang-format off */
 #define MEMORY_LOW_END		0xd0000000ULL
 #define MEMORY_HIGH_START	(4 * GiB)
 #define MEMORY_MAX_SLOTS	2
+/* clang-format on */
 
 struct memory_slot {
 	u64 gpa;

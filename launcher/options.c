@@ -54,7 +54,8 @@ static bool parse_seconds(const char *text, double *value)
 	return end != text && !*end && *value > 0 && *value < 1e9;
 }
 
-static bool store(const struct option_spec *spec, const char *text, void *values)
+static bool store(const struct option_spec *spec, const char *text,
+		  void *values)
 {
 	void *value = (char *)values + spec->offset;
 
@@ -108,12 +109,14 @@ static int parse_one(const struct option_table *table, int argc, char **argv,
 		words = 2;
 	}
 	if (!spec)
-		snprintf(fault, sizeof(fault), "no option %s here; see --help", word);
+		snprintf(fault, sizeof(fault), "no option %s here; see --help",
+			 word);
 	else if (takes_argument(spec) && !text)
-		snprintf(fault, sizeof(fault), "%s needs an argument; see --help", word);
+		snprintf(fault, sizeof(fault),
+			 "%s needs an argument; see --help", word);
 	else if (!store(spec, text, values))
-		snprintf(fault, sizeof(fault), "%s %s: give %s", spec->name, text,
-			 expected(spec));
+		snprintf(fault, sizeof(fault), "%s %s: give %s", spec->name,
+			 text, expected(spec));
 	if (*fault && !*error)
 		snprintf(error, error_len, "%s", fault);
 	return words;
@@ -137,7 +140,7 @@ int options_parse(const struct option_table *table, int argc, char **argv,
 	return i;
 }
 
-#define HELP_COLUMN	24
+#define HELP_COLUMN 24
 
 void options_print(const struct option_table *table, FILE *file)
 {
@@ -152,8 +155,10 @@ void options_print(const struct option_table *table, FILE *file)
 			    spec->arg ? spec->arg : "");
 		for (line = spec->help; line; line = end ? end + 1 : NULL) {
 			end = strchr(line, '\n');
-			fprintf(file, "%*s%.*s\n", n < HELP_COLUMN ? HELP_COLUMN - n : 1,
-				"", end ? (int)(end - line) : (int)strlen(line), line);
+			fprintf(file, "%*s%.*s\n",
+				n < HELP_COLUMN ? HELP_COLUMN - n : 1, "",
+				end ? (int)(end - line) : (int)strlen(line),
+				line);
 			n = 0;
 		}
 	}

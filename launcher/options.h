@@ -6,6 +6,7 @@
 
 #include "types.h"
 
+/* clang-format off */
 enum option_kind {
 	OPTION_FLAG,		/* bool: given */
 	OPTION_STRING,		/* const char * */
@@ -14,6 +15,8 @@ enum option_kind {
 	OPTION_IGNORED,		/* has an argument that nobody needs */
 	OPTION_IGNORED_FLAG,
 };
+
+/* clang-format on */
 
 /**
  * struct option_spec - one row of a command's option table

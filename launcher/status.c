@@ -18,10 +18,8 @@
 
 #include "status.h"
 
-#define STATUS_NAME(name, text, meaning) [STATUS_##name] = text,
-static const char * const reason_names[] = {
-	STATUS_REASONS(STATUS_NAME)
-};
+#define STATUS_NAME(name, text, ...) [STATUS_##name] = text,
+static const char *const reason_names[] = { STATUS_REASONS(STATUS_NAME) };
 
 static const char *program = "ringlet";
 static const char *status_file;
@@ -41,10 +39,22 @@ void status_set_file(const char *path)
 	status_file = path;
 }
 
+/* What a guest last wrote to where our sentences go ended in mid-line. */
+static bool mid_line;
+
+void status_note_output(bool in_mid_line)
+{
+	__atomic_store_n(&mid_line, in_mid_line, __ATOMIC_RELAXED);
+}
+
 static void print_sentence(const char *text)
 {
+	bool break_line =
+		__atomic_exchange_n(&mid_line, false, __ATOMIC_RELAXED);
+
 	/* In one call, so that it is one piece between a guest's lines. */
-	dprintf(STDERR_FILENO, "%s: %s\n", program, text);
+	dprintf(STDERR_FILENO, "%s%s: %s\n", break_line ? "\n" : "", program,
+		text);
 }
 
 void say(const char *fmt, ...)
@@ -58,8 +68,8 @@ void say(const char *fmt, ...)
 	print_sentence(text);
 }
 
-void outcome_set(struct outcome *outcome, enum status_reason reason,
-		 int status, const char *fmt, ...)
+void outcome_set(struct outcome *outcome, enum status_reason reason, int status,
+		 const char *fmt, ...)
 {
 	va_list args;
 
@@ -94,7 +104,7 @@ void status_check_file(void)
 	if (slash)
 		slash[slash == dir] = '\0';
 	if (is_special(path) ? access(path, W_OK) :
-	    access(slash ? dir : ".", W_OK)) {
+			       access(slash ? dir : ".", W_OK)) {
 		status_file = NULL;
 		die("cannot write the status file %s: %s; name another --status-file",
 		    path, strerror(errno));
@@ -137,13 +147,12 @@ static void write_status_file(const struct outcome *outcome)
 
 	if (!status_file)
 		return;
-	root = json_pack("{s:s, s:i, s:s}",
-			 "reason", status_reason_name(outcome->reason),
-			 "status", outcome->status,
-			 "message", outcome->message);
+	root = json_pack("{s:s, s:i, s:s}", "reason",
+			 status_reason_name(outcome->reason), "status",
+			 outcome->status, "message", outcome->message);
 	if (!root || write_json(root, status_file))
-		say("cannot write the status file %s: %s",
-		    status_file, strerror(errno));
+		say("cannot write the status file %s: %s", status_file,
+		    strerror(errno));
 	json_decref(root);
 }
 

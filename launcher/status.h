@@ -8,6 +8,7 @@
  * How a run ended. STATUS_REASONS() is the one table: the names in the status
  * file and in the manual page come from it. X(name, text, meaning)
  */
+/* clang-format off */
 #define STATUS_REASONS(X)						\
 	X(EXIT,		"exit",		"the command ended by itself")	\
 	X(SIGNAL,	"signal",	"a signal ended the command")	\
@@ -21,21 +22,22 @@
 	X(QUIT,		"quit",		"Ctrl-A x")			\
 	X(CLOSED,	"closed",	"nobody reads the console any more")	\
 	X(ERROR,	"error",	"launcher, module or input at fault")
+/* clang-format on */
 
-#define STATUS_ENUM(name, text, meaning) STATUS_##name,
-enum status_reason {
-	STATUS_REASONS(STATUS_ENUM)
-};
+#define STATUS_ENUM(name, ...) STATUS_##name,
+enum status_reason { STATUS_REASONS(STATUS_ENUM) };
 
 #undef STATUS_ENUM
 
 /* Exit statuses that are not the guest command's own. */
+/* clang-format off */
 #define EXIT_GUEST_DIED	255
 #define EXIT_TIMEOUT	124
 #define EXIT_FAULT	125
 #define EXIT_SIGNAL(n)	(128 + (n))
+/* clang-format on */
 
-#define STATUS_MESSAGE_MAX	1200
+#define STATUS_MESSAGE_MAX 1200
 
 struct outcome {
 	enum status_reason reason;
@@ -48,14 +50,14 @@ const char *status_reason_name(enum status_reason reason);
 void status_set_program(const char *name);
 void status_set_file(const char *path);
 void status_check_file(void);
+void status_note_output(bool in_mid_line);
 
-void outcome_set(struct outcome *outcome, enum status_reason reason,
-		 int status, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+__printf(4, 5) void outcome_set(struct outcome *outcome,
+				enum status_reason reason, int status,
+				const char *fmt, ...);
 
-void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void die(const char *fmt, ...)
-	__attribute__((format(printf, 1, 2), noreturn));
-void status_exit(const struct outcome *outcome) __attribute__((noreturn));
+__printf(1, 2) void say(const char *fmt, ...);
+_Noreturn __printf(1, 2) void die(const char *fmt, ...);
+_Noreturn void status_exit(const struct outcome *outcome);
 
 #endif

@@ -15,13 +15,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "status.h"
 #include "stream.h"
 
-#define CHUNK	(16 * KiB)
+#define CHUNK (16 * KiB)
+
+/* Two descriptors of one terminal, pipe or file. */
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return a >= 0 && !fstat(a, &x) && !fstat(b, &y) &&
+	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
 
 struct stream *stream_new(int fd, int copy_fd, int wake_fd, const char *name)
 {
@@ -35,6 +45,7 @@ struct stream *stream_new(int fd, int copy_fd, int wake_fd, const char *name)
 	s->copy_fd = copy_fd;
 	s->wake_fd = wake_fd;
 	s->name = name;
+	s->on_stderr = same_file(fd, STDERR_FILENO);
 	return s;
 }
 
@@ -195,8 +206,13 @@ static bool write_chunk(struct stream *s, const u8 *data, size_t len)
 		say("cannot write the log: %s", strerror(errno));
 		s->copy_fd = -1;
 	}
-	if (s->fd < 0 || write_all(s->fd, data, len))
+	if (s->fd < 0)
 		return true;
+	if (write_all(s->fd, data, len)) {
+		if (s->on_stderr)
+			status_note_output(data[len - 1] != '\n');
+		return true;
+	}
 	if (errno != EPIPE)
 		say("cannot write to %s: %s", s->name, strerror(errno));
 	return false;
@@ -298,7 +314,7 @@ static void *input_thread(void *arg)
 	return NULL;
 }
 
-static void start(struct stream *s, void *(*thread)(void *))
+static void start_thread(struct stream *s, void *(*thread)(void *))
 {
 	sigset_t all, old;
 	int err;
@@ -317,10 +333,10 @@ static void start(struct stream *s, void *(*thread)(void *))
 
 void stream_start_output(struct stream *s)
 {
-	start(s, output_thread);
+	start_thread(s, output_thread);
 }
 
 void stream_start_input(struct stream *s)
 {
-	start(s, input_thread);
+	start_thread(s, input_thread);
 }

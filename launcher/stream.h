@@ -6,7 +6,7 @@
 
 #include "types.h"
 
-#define STREAM_SIZE	(256 * KiB)
+#define STREAM_SIZE (256 * KiB)
 
 /**
  * struct stream - bytes on their way between the guest and a descriptor
@@ -18,6 +18,7 @@
  * @copy_fd: a file that gets what goes to @fd too, or -1
  * @wake_fd: eventfd of the I/O thread
  * @name: for messages
+ * @on_stderr: an output that is seen in one place with our own messages
  * @filter: sees what an input reads first and may shorten it; in the thread
  * @filter_data: for @filter
  * @starved: the I/O thread could not go on and wants to be woken
@@ -36,6 +37,7 @@ struct stream {
 	int copy_fd;
 	int wake_fd;
 	const char *name;
+	bool on_stderr;
 	size_t (*filter)(void *data, u8 *buf, size_t len);
 	void *filter_data;
 	bool starved;

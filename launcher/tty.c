@@ -14,7 +14,7 @@
 #include "status.h"
 #include "tty.h"
 
-#define CTRL_A	0x01
+#define CTRL_A 0x01
 
 static struct termios saved, raw;
 static int tty_fd = -1;
@@ -79,7 +79,7 @@ bool tty_size(int fd, u16 *cols, u16 *rows)
 	return true;
 }
 
-static void help(void)
+static void print_keys(void)
 {
 	static const char text[] =
 		"\nCtrl-A x  quit    Ctrl-A a  send Ctrl-A    Ctrl-A ?  this help\n";
@@ -107,7 +107,7 @@ size_t tty_filter(struct tty_escape *escape, u8 *buf, size_t len)
 		else if (buf[i] == 'a' || buf[i] == CTRL_A)
 			buf[n++] = CTRL_A;
 		else if (buf[i] == '?' || buf[i] == 'h')
-			help();
+			print_keys();
 	}
 	return n;
 }

@@ -6,15 +6,21 @@
 #ifndef LAUNCHER_TYPES_H
 #define LAUNCHER_TYPES_H
 
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
 
+/* As in the kernel. */
+#define ATTRIBUTE __attribute__
+#define __printf(a, b) ATTRIBUTE((format(printf, a, b)))
+
+/* clang-format off */
 #define KiB			1024ULL
 #define MiB			(1024 * KiB)
 #define GiB			(1024 * MiB)
@@ -24,8 +30,8 @@ typedef uint64_t u64;
 #define ALIGN_DOWN(x, a)	((x) & ~((a) - 1))
 #define ALIGN_UP(x, a)		ALIGN_DOWN((x) + (a) - 1, a)
 #define min(a, b)		((a) < (b) ? (a) : (b))
-
 #define container_of(ptr, type, member)					\
 	((type *)((char *)(ptr) - offsetof(type, member)))
+/* clang-format on */
 
 #endif

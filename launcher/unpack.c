@@ -144,7 +144,7 @@ static const struct format {
 	unpack_fn unpack;
 } formats[] = {
 	{ "gzip", "\x1f\x8b", 2, unpack_gzip },
-	{ "xz", "\xfd" "7zXZ\0", 6, unpack_xz },
+	{ "xz", "\3757zXZ\0", 6, unpack_xz },
 	{ "zstd", "\x28\xb5\x2f\xfd", 4, unpack_zstd },
 	{ "lz4", "\x02\x21\x4c\x18", 4, unpack_lz4 },
 	{ "bzip2", "BZh", 3, unpack_bzip2 },
@@ -173,7 +173,7 @@ const char *unpack_format(const u8 *in, size_t len)
  * Returns NULL, or what is wrong as the second half of a sentence. The last
  * four bytes of a payload are the unpacked size; it bounds what is allocated.
  */
-const char *unpack(const u8 *in, size_t in_len, u8 **out, size_t *out_len)
+const char *unpack_image(const u8 *in, size_t in_len, u8 **out, size_t *out_len)
 {
 	const struct format *f = find_format(in, in_len);
 	struct span span = { .in = in, .in_len = in_len };
@@ -183,7 +183,7 @@ const char *unpack(const u8 *in, size_t in_len, u8 **out, size_t *out_len)
 	if (!f)
 		return "is packed in no format that the launcher knows";
 	if (!f->unpack)
-		return "is packed with LZO, which the launcher cannot unpack; use another CONFIG_KERNEL_* compression, or the vmlinux";
+		return "is packed with LZO, which is not known here; use the vmlinux instead";
 	if (in_len < 8)
 		return "is truncated";
 

@@ -13,18 +13,19 @@
 
 #include "vcpu.h"
 
-#define VCPU_SIGNAL	SIGUSR1
-#define STOP_SECONDS	5
+#define VCPU_SIGNAL SIGUSR1
+#define STOP_SECONDS 5
 
 /* In the order of struct ringlet_regs.gpr. */
-#define GPR_RSI		6
-#define RFLAGS_FIXED	0x2
+#define GPR_RSI 6
+#define RFLAGS_FIXED 0x2
 
 void vcpu_create(struct vcpu *vcpu, const struct vm *vm, u32 id)
 {
 	vcpu->fd = ioctl(vm->fd, RINGLET_CREATE_VCPU, id);
 	if (vcpu->fd < 0)
-		die("the module makes no vCPU (%s): see dmesg", strerror(errno));
+		die("the module makes no vCPU (%s): see dmesg",
+		    strerror(errno));
 	fcntl(vcpu->fd, F_SETFD, FD_CLOEXEC);
 	if (vm->info.run_size < sizeof(*vcpu->run))
 		die("the module's run page is too small: update the module");
@@ -59,17 +60,20 @@ static void describe(const struct ringlet_run *run, char *text, size_t len)
 		text[--n] = '\0';
 }
 
-static void describe_shutdown(const struct ringlet_run *run, struct outcome *outcome)
+static void describe_shutdown(const struct ringlet_run *run,
+			      struct outcome *outcome)
 {
 	char text[sizeof(run->message)];
 
 	describe(run, text, sizeof(text));
 	switch (run->shutdown.reason) {
 	case RINGLET_SHUTDOWN_POWEROFF:
-		outcome_set(outcome, STATUS_POWEROFF, 0, "the guest powered off");
+		outcome_set(outcome, STATUS_POWEROFF, 0,
+			    "the guest powered off");
 		break;
 	case RINGLET_SHUTDOWN_REBOOT:
-		outcome_set(outcome, STATUS_REBOOT, 0, "the guest asked for a restart");
+		outcome_set(outcome, STATUS_REBOOT, 0,
+			    "the guest asked for a restart");
 		break;
 	default:
 		outcome_set(outcome, STATUS_PANIC, EXIT_GUEST_DIED,
@@ -103,11 +107,24 @@ static bool serve_exit(struct vcpu *vcpu, struct outcome *outcome)
 			    "the guest was killed: %s", text);
 		return false;
 	default:
-		outcome_set(outcome, STATUS_ERROR, EXIT_FAULT,
-			    "the module left the guest for a reason (%u) that this launcher does not know: update the launcher",
-			    run->exit_reason);
+		outcome_set(
+			outcome, STATUS_ERROR, EXIT_FAULT,
+			"the module left the guest for a reason (%u) that this launcher does not know: update the launcher",
+			run->exit_reason);
 		return false;
 	}
+}
+
+static void describe_error(int error, struct outcome *outcome)
+{
+	const char *name = strerrorname_np(error);
+
+	outcome_set(outcome, STATUS_ERROR, EXIT_FAULT,
+		    "the module cannot run the guest (%s, %s): %s",
+		    name ? name : "an unknown error", strerror(error),
+		    error == ENOMEM ?
+			    "free memory of the host, or give less --mem" :
+			    "see dmesg");
 }
 
 static void *vcpu_thread(void *arg)
@@ -119,9 +136,7 @@ static void *vcpu_thread(void *arg)
 		if (ioctl(vcpu->fd, RINGLET_RUN, 0)) {
 			if (errno == EINTR || errno == EAGAIN)
 				continue;
-			outcome_set(&outcome, STATUS_ERROR, EXIT_FAULT,
-				    "the module cannot run the guest (%s): see dmesg",
-				    strerror(errno));
+			describe_error(errno, &outcome);
 			vcpu->ops->ended(vcpu, &outcome);
 			break;
 		}

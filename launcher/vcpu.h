@@ -17,7 +17,8 @@ struct vcpu;
  * @ended: the guest is over; called once per vCPU, last
  */
 struct vcpu_ops {
-	void (*mmio)(struct vcpu *vcpu, u64 gpa, u8 *data, u32 len, bool is_write);
+	void (*mmio)(struct vcpu *vcpu, u64 gpa, u8 *data, u32 len,
+		     bool is_write);
 	void (*console)(struct vcpu *vcpu, u64 gpa, u64 len);
 	void (*ended)(struct vcpu *vcpu, const struct outcome *outcome);
 };

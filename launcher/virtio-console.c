@@ -22,15 +22,17 @@
  * Messages that a port waits to send, in the order in which they go. Bits and
  * not a queue: whatever a guest does, there is never more to remember.
  */
+/* clang-format off */
 #define CONTROL_ADD	0x1
 #define CONTROL_CONSOLE	0x2
 #define CONTROL_RESIZE	0x4
 #define CONTROL_NAME	0x8
 #define CONTROL_OPEN	0x10
+/* clang-format on */
 
 /* Queues 0 and 1 are port 0's, 2 and 3 control, 4 and 5 port 1's, ... */
-#define CONTROL_RX	2
-#define CONTROL_TX	3
+#define CONTROL_RX 2
+#define CONTROL_TX 3
 
 static struct virtio_console *to_console(struct virtio_device *dev)
 {
@@ -55,7 +57,8 @@ static void give_back(struct virtio_console *con, struct virtqueue *vq,
 }
 
 /* Copies into the chain's writable parts; returns how much there was room for. */
-static u32 fill_chain(const struct virtqueue_chain *chain, const void *data, u32 len)
+static u32 fill_chain(const struct virtqueue_chain *chain, const void *data,
+		      u32 len)
 {
 	const struct iovec *iov = &chain->iov[chain->nr_out];
 	u32 i, n, done = 0;
@@ -123,7 +126,8 @@ static bool send_control(struct virtio_console *con, u32 id, u32 what)
 	memcpy(bytes, &msg.control, sizeof(msg.control));
 	memcpy(bytes + sizeof(msg.control), msg.data, msg.data_len);
 	give_back(con, vq, &chain,
-		  fill_chain(&chain, bytes, sizeof(msg.control) + msg.data_len));
+		  fill_chain(&chain, bytes,
+			     sizeof(msg.control) + msg.data_len));
 	return true;
 }
 
@@ -214,7 +218,8 @@ static void receive_control(struct virtio_console *con)
  * Puts what our end takes of one buffer. True if that was all of it; else
  * port->put_done remembers where to go on.
  */
-static bool put_chain(struct console_port *port, const struct virtqueue_chain *chain)
+static bool put_chain(struct console_port *port,
+		      const struct virtqueue_chain *chain)
 {
 	size_t skip = port->put_done, len, n;
 	u32 i;
@@ -226,7 +231,8 @@ static bool put_chain(struct console_port *port, const struct virtqueue_chain *c
 			continue;
 		}
 		len -= skip;
-		n = port->ops->put(port->data, chain->iov[i].iov_base + skip, len);
+		n = port->ops->put(port->data, chain->iov[i].iov_base + skip,
+				   len);
 		port->put_done += n;
 		if (n < len)
 			return false;
@@ -355,7 +361,8 @@ void virtio_console_init(struct virtio_console *con, const struct memory *mem,
 
 struct console_port *virtio_console_add_port(struct virtio_console *con,
 					     const char *name,
-					     const struct port_ops *ops, void *data)
+					     const struct port_ops *ops,
+					     void *data)
 {
 	struct console_port *port = &con->ports[con->nr_ports++];
 

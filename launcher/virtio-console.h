@@ -7,8 +7,8 @@
 #include "types.h"
 #include "virtio-mmio.h"
 
-#define CONSOLE_MAX_PORTS	8
-#define CONSOLE_MAX_QUEUES	(2 + 2 * CONSOLE_MAX_PORTS)
+#define CONSOLE_MAX_PORTS 8
+#define CONSOLE_MAX_QUEUES (2 + 2 * CONSOLE_MAX_PORTS)
 
 /**
  * struct port_ops - the launcher's end of a port; the device's lock is held
@@ -62,7 +62,8 @@ void virtio_console_init(struct virtio_console *con, const struct memory *mem,
 			 int vm_fd, u64 gpa, u32 irq);
 struct console_port *virtio_console_add_port(struct virtio_console *con,
 					     const char *name,
-					     const struct port_ops *ops, void *data);
+					     const struct port_ops *ops,
+					     void *data);
 void virtio_console_resize(struct virtio_console *con, u16 cols, u16 rows);
 void virtio_console_service(struct virtio_console *con);
 bool virtio_console_output_empty(struct virtio_console *con);

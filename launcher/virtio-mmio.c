@@ -16,8 +16,8 @@
 #include "status.h"
 #include "virtio-mmio.h"
 
-#define VIRTIO_MMIO_MAGIC	0x74726976	/* "virt" */
-#define VIRTIO_MMIO_VENDOR	0x544c4752	/* "RGLT" */
+#define VIRTIO_MMIO_MAGIC 0x74726976 /* "virt" */
+#define VIRTIO_MMIO_VENDOR 0x544c4752 /* "RGLT" */
 
 bool virtio_has_feature(const struct virtio_device *dev, u32 bit)
 {
@@ -73,8 +73,8 @@ void virtio_device_init(struct virtio_device *dev, const struct memory *mem)
 
 static struct virtqueue *selected_queue(struct virtio_device *dev)
 {
-	return dev->queue_sel < dev->nr_queues ?
-		&dev->queues[dev->queue_sel] : NULL;
+	return dev->queue_sel < dev->nr_queues ? &dev->queues[dev->queue_sel] :
+						 NULL;
 }
 
 static u32 read_queue_register(struct virtio_device *dev, u32 offset)
@@ -99,7 +99,8 @@ static u32 read_register(struct virtio_device *dev, u32 offset)
 		return VIRTIO_MMIO_VENDOR;
 	case VIRTIO_MMIO_DEVICE_FEATURES:
 		return dev->feature_sel < 2 ?
-			dev->features >> (32 * dev->feature_sel) : 0;
+			       dev->features >> (32 * dev->feature_sel) :
+			       0;
 	case VIRTIO_MMIO_QUEUE_NUM_MAX:
 	case VIRTIO_MMIO_QUEUE_READY:
 		return read_queue_register(dev, offset);
@@ -111,7 +112,7 @@ static u32 read_register(struct virtio_device *dev, u32 offset)
 		return dev->generation;
 	case VIRTIO_MMIO_SHM_LEN_LOW:
 	case VIRTIO_MMIO_SHM_LEN_HIGH:
-		return ~0;	/* no shared memory regions */
+		return ~0; /* no shared memory regions */
 	default:
 		return 0;
 	}
@@ -136,7 +137,8 @@ static void set_queue_ready(struct virtio_device *dev, struct virtqueue *vq,
 	virtio_check_queue(dev, vq);
 }
 
-static void write_queue_register(struct virtio_device *dev, u32 offset, u32 value)
+static void write_queue_register(struct virtio_device *dev, u32 offset,
+				 u32 value)
 {
 	struct virtqueue *vq = selected_queue(dev);
 
@@ -151,15 +153,18 @@ static void write_queue_register(struct virtio_device *dev, u32 offset, u32 valu
 		break;
 	case VIRTIO_MMIO_QUEUE_DESC_LOW:
 	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
-		set_half(&vq->desc_gpa, offset == VIRTIO_MMIO_QUEUE_DESC_HIGH, value);
+		set_half(&vq->desc_gpa, offset == VIRTIO_MMIO_QUEUE_DESC_HIGH,
+			 value);
 		break;
 	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
 	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
-		set_half(&vq->avail_gpa, offset == VIRTIO_MMIO_QUEUE_AVAIL_HIGH, value);
+		set_half(&vq->avail_gpa, offset == VIRTIO_MMIO_QUEUE_AVAIL_HIGH,
+			 value);
 		break;
 	case VIRTIO_MMIO_QUEUE_USED_LOW:
 	case VIRTIO_MMIO_QUEUE_USED_HIGH:
-		set_half(&vq->used_gpa, offset == VIRTIO_MMIO_QUEUE_USED_HIGH, value);
+		set_half(&vq->used_gpa, offset == VIRTIO_MMIO_QUEUE_USED_HIGH,
+			 value);
 		break;
 	}
 }
@@ -189,7 +194,8 @@ static void write_register(struct virtio_device *dev, u32 offset, u32 value)
 	case VIRTIO_MMIO_DRIVER_FEATURES:
 		if (dev->driver_feature_sel < 2 &&
 		    !(dev->status & VIRTIO_CONFIG_S_FEATURES_OK))
-			set_half(&dev->driver_features, dev->driver_feature_sel, value);
+			set_half(&dev->driver_features, dev->driver_feature_sel,
+				 value);
 		break;
 	case VIRTIO_MMIO_QUEUE_SEL:
 		dev->queue_sel = value;
@@ -211,7 +217,8 @@ static void write_register(struct virtio_device *dev, u32 offset, u32 value)
 }
 
 /* The configuration space may be read in any size, and past its end as 0. */
-static void read_config(struct virtio_device *dev, u32 offset, u8 *data, u32 len)
+static void read_config(struct virtio_device *dev, u32 offset, u8 *data,
+			u32 len)
 {
 	if (offset < dev->config_len)
 		memcpy(data, (u8 *)dev->config + offset,

@@ -7,7 +7,7 @@
 #include "types.h"
 #include "virtqueue.h"
 
-#define VIRTIO_MMIO_SIZE	0x1000
+#define VIRTIO_MMIO_SIZE 0x1000
 
 struct virtio_device;
 

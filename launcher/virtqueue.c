@@ -32,14 +32,16 @@ static u64 avail_size(u32 num)
 
 static u64 used_size(u32 num)
 {
-	return sizeof(struct vring_used) + (u64)num * sizeof(struct vring_used_elem);
+	return sizeof(struct vring_used) +
+	       (u64)num * sizeof(struct vring_used_elem);
 }
 
 /* Guest memory never moves, so that what is checked here stays in bounds. */
 bool virtqueue_enable(struct virtqueue *vq)
 {
 	if (!vq->num || vq->num > VIRTQUEUE_MAX || vq->num & (vq->num - 1))
-		return broken(vq, "a queue's size is no power of two, or too large");
+		return broken(
+			vq, "a queue's size is no power of two, or too large");
 	if (vq->desc_gpa % 16 || vq->avail_gpa % 2 || vq->used_gpa % 4)
 		return broken(vq, "a queue is misaligned");
 	if (!memory_ptr(vq->mem, vq->desc_gpa, desc_size(vq->num)) ||
@@ -75,11 +77,14 @@ static bool add_part(struct virtqueue *vq, struct virtqueue_chain *chain,
 	void *ptr = memory_ptr(vq->mem, desc->addr, desc->len);
 
 	if (n == VIRTQUEUE_MAX)
-		return broken(vq, "a buffer has too many parts, or its descriptors loop");
+		return broken(
+			vq,
+			"a buffer has too many parts, or its descriptors loop");
 	if (!ptr)
 		return broken(vq, "a buffer lies outside memory");
 	if (!in && chain->nr_in)
-		return broken(vq, "a buffer's readable part follows a writable one");
+		return broken(
+			vq, "a buffer's readable part follows a writable one");
 
 	chain->iov[n] = (struct iovec){ .iov_base = ptr, .iov_len = desc->len };
 	if (in)
@@ -89,11 +94,12 @@ static bool add_part(struct virtqueue *vq, struct virtqueue_chain *chain,
 	return true;
 }
 
-static void copy_desc(struct vring_desc *copy, const struct vring_desc *table, u32 i)
+static void copy_desc(struct vring_desc *copy, const struct vring_desc *table,
+		      u32 i)
 {
 	memcpy(copy, &table[i], sizeof(*copy));
 	/* The compiler may not go back to the guest's table after this. */
-	__asm__ volatile("" : "+m" (*copy) : : "memory");
+	__asm__ volatile("" : "+m"(*copy) : : "memory");
 }
 
 /*
@@ -107,7 +113,8 @@ static bool walk_table(struct virtqueue *vq, struct virtqueue_chain *chain,
 {
 	for (;;) {
 		if (i >= num)
-			return broken(vq, "a descriptor's number is out of range");
+			return broken(vq,
+				      "a descriptor's number is out of range");
 		copy_desc(last, table, i);
 		if (last->flags & VRING_DESC_F_INDIRECT)
 			return true;
@@ -122,15 +129,19 @@ static bool walk_table(struct virtqueue *vq, struct virtqueue_chain *chain,
 static bool walk_indirect(struct virtqueue *vq, struct virtqueue_chain *chain,
 			  const struct vring_desc *desc)
 {
-	const struct vring_desc *table = memory_ptr(vq->mem, desc->addr, desc->len);
+	const struct vring_desc *table =
+		memory_ptr(vq->mem, desc->addr, desc->len);
 	struct vring_desc last;
 
 	if (!vq->indirect)
-		return broken(vq, "an indirect table, which was not negotiated");
+		return broken(vq,
+			      "an indirect table, which was not negotiated");
 	if (desc->flags & VRING_DESC_F_NEXT)
 		return broken(vq, "an indirect table with a next descriptor");
 	if (!table || !desc->len || desc->len % sizeof(*table))
-		return broken(vq, "an indirect table has a bad length or lies outside memory");
+		return broken(
+			vq,
+			"an indirect table has a bad length or lies outside memory");
 
 	if (!walk_table(vq, chain, table, desc->len / sizeof(*table), 0, &last))
 		return false;
@@ -157,7 +168,8 @@ bool virtqueue_peek(struct virtqueue *vq, struct virtqueue_chain *chain)
 	if (idx == vq->last_avail)
 		return false;
 	if ((u16)(idx - vq->last_avail) > vq->num)
-		return broken(vq, "more buffers are available than the queue has");
+		return broken(vq,
+			      "more buffers are available than the queue has");
 
 	chain->head = __atomic_load_n(&avail->ring[vq->last_avail % vq->num],
 				      __ATOMIC_RELAXED);

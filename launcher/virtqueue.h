@@ -8,7 +8,7 @@
 
 struct memory;
 
-#define VIRTQUEUE_MAX	128	/* entries that a device offers */
+#define VIRTQUEUE_MAX 128 /* entries that a device offers */
 
 /**
  * struct virtqueue - a split ring, as far as the device keeps it

@@ -23,7 +23,7 @@ static const char *open_advice(int err)
 		return "the module is not loaded; as root: modprobe ringlet, or insmod ringlet.ko";
 	case EACCES:
 	case EPERM:
-		return "no permission; join the group kvm (usermod -aG kvm USER, then log in again) or be root";
+		return "no permission; join the group kvm (usermod -aG kvm USER), log in again";
 	default:
 		return "see dmesg for the module's reason";
 	}
@@ -42,22 +42,29 @@ int vm_open_module(struct vm *vm, char *error, size_t len)
 	}
 	version = ioctl(vm->dev_fd, RINGLET_GET_API_VERSION, 0);
 	if (version != RINGLET_API_VERSION) {
-		snprintf(error, len, "the module speaks API %d and this launcher %d: update %s",
-			 version, RINGLET_API_VERSION,
-			 version < RINGLET_API_VERSION ? "the module (rmmod, then load the new one)" :
-							 "the launcher");
+		snprintf(
+			error, len,
+			"the module speaks API %d and this launcher %d: update %s",
+			version, RINGLET_API_VERSION,
+			version < RINGLET_API_VERSION ?
+				"the module (rmmod, then load the new one)" :
+				"the launcher");
 		return -1;
 	}
 	if (ioctl(vm->dev_fd, RINGLET_GET_INFO, &vm->info)) {
-		snprintf(error, len, "the module does not answer (%s): see dmesg",
+		snprintf(error, len,
+			 "the module does not answer (%s): see dmesg",
 			 strerror(errno));
 		return -1;
 	}
 	if (vm->info.abi_version != RINGLET_ABI_VERSION) {
-		snprintf(error, len, "the module speaks guest ABI %u and this launcher %d: update %s",
-			 vm->info.abi_version, RINGLET_ABI_VERSION,
-			 vm->info.abi_version < RINGLET_ABI_VERSION ?
-			 "the module" : "the launcher");
+		snprintf(
+			error, len,
+			"the module speaks guest ABI %u and this launcher %d: update %s",
+			vm->info.abi_version, RINGLET_ABI_VERSION,
+			vm->info.abi_version < RINGLET_ABI_VERSION ?
+				"the module" :
+				"the launcher");
 		return -1;
 	}
 	return 0;
@@ -79,7 +86,7 @@ void vm_create(struct vm *vm, const struct memory *mem)
 			.hva = (uintptr_t)mem->slot[i].hva,
 		};
 		if (ioctl(vm->fd, RINGLET_SET_MEMORY, &slot))
-			die("the module does not take %lluM of guest memory (%s): give a smaller --mem",
+			die("the module does not take %lluM of memory (%s): give less --mem",
 			    mem->size / MiB, strerror(errno));
 	}
 }

@@ -5,7 +5,7 @@
 #include "../include/uapi/ringlet.h"
 #include "types.h"
 
-#define VM_DEVICE_NODE	"/dev/ringlet"
+#define VM_DEVICE_NODE "/dev/ringlet"
 
 struct memory;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What launcher and init say to each other over the port "ringlet.control".
- * The only file that both include. Both are built together and shipped as one
+ * With types.h the only file that both include. Both are built together and shipped as one
  * file, so the version guards against a stale build, not against the world.
  *
  * Each message is a header and @len bytes. In order:
@@ -19,17 +19,17 @@
 #ifndef LAUNCHER_WIRE_H
 #define LAUNCHER_WIRE_H
 
-#include <stdint.h>
+#include "types.h"
 
-#define WIRE_VERSION		1
-#define WIRE_MAGIC		0x544c4752	/* "RGLT" */
-#define WIRE_REQUEST_MAX	(1024 * 1024)
-#define WIRE_STATUS_MAX		1024
+#define WIRE_VERSION 1
+#define WIRE_MAGIC 0x544c4752 /* "RGLT" */
+#define WIRE_REQUEST_MAX (1024 * 1024)
+#define WIRE_STATUS_MAX 1024
 
-#define WIRE_PORT_STDIN		"ringlet.stdin"
-#define WIRE_PORT_STDOUT	"ringlet.stdout"
-#define WIRE_PORT_STDERR	"ringlet.stderr"
-#define WIRE_PORT_CONTROL	"ringlet.control"
+#define WIRE_PORT_STDIN "ringlet.stdin"
+#define WIRE_PORT_STDOUT "ringlet.stdout"
+#define WIRE_PORT_STDERR "ringlet.stderr"
+#define WIRE_PORT_CONTROL "ringlet.control"
 
 enum wire_type {
 	WIRE_HELLO = 1,
@@ -39,15 +39,15 @@ enum wire_type {
 };
 
 enum wire_kind {
-	WIRE_EXITED = 1,	/* value: exit status */
-	WIRE_SIGNALLED,		/* value: signal's number */
-	WIRE_NOT_STARTED,	/* value: 126 or 127, the text says why */
+	WIRE_EXITED = 1, /* value: exit status */
+	WIRE_SIGNALLED, /* value: signal's number */
+	WIRE_NOT_STARTED, /* value: 126 or 127, the text says why */
 };
 
 struct wire_header {
-	uint32_t magic;
-	uint32_t type;
-	uint32_t len;
+	u32 magic;
+	u32 type;
+	u32 len;
 };
 
 #endif

@@ -34,15 +34,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../types.h"
 #include "../wire.h"
 
-#define PORT_WAIT_SECONDS	60	/* a slow host under a slow emulator */
-#define DONE_WAIT_MS		10000
-#define RELAY_SIZE		32768	/* the most that a port takes at once */
+#define PORT_WAIT_SECONDS 60 /* a slow host under a slow emulator */
+#define DONE_WAIT_MS 10000
+#define RELAY_SIZE 32768 /* the most that a port takes at once */
 
-#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define PATH_DEFAULT \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-static __attribute__((noreturn)) void power_off(void)
+static _Noreturn void power_off(void)
 {
 	sync();
 	reboot(RB_POWER_OFF);
@@ -50,8 +52,7 @@ static __attribute__((noreturn)) void power_off(void)
 		pause();
 }
 
-static __attribute__((noreturn, format(printf, 1, 2)))
-void give_up(const char *fmt, ...)
+static _Noreturn __printf(1, 2) void give_up(const char *fmt, ...)
 {
 	va_list args;
 
@@ -72,7 +73,8 @@ static const struct {
 	{ "proc", "/proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC },
 	{ "sysfs", "/sys", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC },
 	{ "devtmpfs", "/dev", NULL, MS_NOSUID },
-	{ "devpts", "/dev/pts", "ptmxmode=0666,mode=0620,gid=5", MS_NOSUID | MS_NOEXEC },
+	{ "devpts", "/dev/pts", "ptmxmode=0666,mode=0620,gid=5",
+	  MS_NOSUID | MS_NOEXEC },
 	{ "tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV },
 	{ "tmpfs", "/run", "mode=0755", MS_NOSUID | MS_NODEV },
 	{ "tmpfs", "/tmp", "mode=1777", MS_NOSUID | MS_NODEV },
@@ -82,11 +84,13 @@ static void mount_all(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(mounts); i++) {
 		mkdir(mounts[i].path, 0755);
 		if (mount(mounts[i].type, mounts[i].path, mounts[i].type,
-			  mounts[i].flags, mounts[i].options) && errno != EBUSY)
-			dprintf(STDERR_FILENO, "ringlet-init: cannot mount %s: %s\n",
+			  mounts[i].flags, mounts[i].options) &&
+		    errno != EBUSY)
+			dprintf(STDERR_FILENO,
+				"ringlet-init: cannot mount %s: %s\n",
 				mounts[i].path, strerror(errno));
 	}
 	symlink("/proc/self/fd", "/dev/fd");
@@ -97,11 +101,12 @@ static void mount_all(void)
 
 static void bring_loopback_up(void)
 {
-	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	struct ifreq ifr = { .ifr_name = "lo",
+			     .ifr_flags = IFF_UP | IFF_RUNNING };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return;	/* a kernel without a network */
+		return; /* a kernel without a network */
 	ioctl(fd, SIOCSIFFLAGS, &ifr);
 	close(fd);
 }
@@ -145,7 +150,8 @@ static int try_open_port(const char *name)
 	if (!dir)
 		return -1;
 	while (fd < 0 && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' || !port_has_name(entry->d_name, name))
+		if (entry->d_name[0] == '.' ||
+		    !port_has_name(entry->d_name, name))
 			continue;
 		snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
 		fd = open(path, O_RDWR | O_CLOEXEC);
@@ -178,7 +184,7 @@ static int open_port(const char *name)
 			return fd;
 		pause_briefly();
 	}
-	give_up("no port %s; does the guest kernel have CONFIG_VIRTIO_CONSOLE and CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES?",
+	give_up("no port %s; has the kernel CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES?",
 		name);
 }
 
@@ -208,7 +214,8 @@ static void write_exactly(int fd, const void *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			give_up("cannot write to the launcher: %s", strerror(errno));
+			give_up("cannot write to the launcher: %s",
+				strerror(errno));
 		buf += n;
 		len -= n;
 	}
@@ -218,8 +225,8 @@ static void say_hello(int control)
 {
 	struct {
 		struct wire_header header;
-		uint32_t version;
-	} hello = { { WIRE_MAGIC, WIRE_HELLO, sizeof(uint32_t) }, WIRE_VERSION };
+		u32 version;
+	} hello = { { WIRE_MAGIC, WIRE_HELLO, sizeof(u32) }, WIRE_VERSION };
 
 	write_exactly(control, &hello, sizeof(hello));
 }
@@ -227,14 +234,14 @@ static void say_hello(int control)
 struct request {
 	char **argv;
 	char **env;
-	uint32_t envc;
+	u32 envc;
 };
 
 /* The launcher is trusted; the lengths are checked against a stale build. */
 static void read_request(int control, struct request *request)
 {
 	struct wire_header header;
-	uint32_t counts[2], i;
+	u32 counts[2], i;
 	char *text, *end;
 
 	read_exactly(control, &header, sizeof(header));
@@ -244,7 +251,8 @@ static void read_request(int control, struct request *request)
 	read_exactly(control, counts, sizeof(counts));
 	header.len -= sizeof(counts);
 	text = malloc(header.len + 1);
-	request->argv = calloc((size_t)counts[0] + counts[1] + 2, sizeof(char *));
+	request->argv =
+		calloc((size_t)counts[0] + counts[1] + 2, sizeof(char *));
 	if (!text || !request->argv)
 		give_up("out of memory");
 	read_exactly(control, text, header.len);
@@ -260,21 +268,24 @@ static void read_request(int control, struct request *request)
 	}
 }
 
-static void send_status(int control, uint32_t kind, uint32_t value, const char *text)
+static void send_status(int control, u32 kind, u32 value, const char *text)
 {
 	struct {
 		struct wire_header header;
-		uint32_t kind;
-		uint32_t value;
-		char text[WIRE_STATUS_MAX - 2 * sizeof(uint32_t)];
+		u32 kind;
+		u32 value;
+		char text[WIRE_STATUS_MAX - 2 * sizeof(u32)];
 	} status = { .kind = kind, .value = value };
 	size_t len = strnlen(text, sizeof(status.text));
 
 	memcpy(status.text, text, len);
 	status.header = (struct wire_header){
-		WIRE_MAGIC, WIRE_STATUS, 2 * sizeof(uint32_t) + len,
+		WIRE_MAGIC,
+		WIRE_STATUS,
+		2 * sizeof(u32) + len,
 	};
-	write_exactly(control, &status, sizeof(status.header) + status.header.len);
+	write_exactly(control, &status,
+		      sizeof(status.header) + status.header.len);
 }
 
 static void wait_for_done(int control)
@@ -288,13 +299,13 @@ static void wait_for_done(int control)
 
 struct child {
 	pid_t pid;
-	int in, out, err;	/* our ends of its pipes */
-	int start_error;	/* errno of exec, 0 if it started */
+	int in, out, err; /* our ends of its pipes */
+	int start_error; /* errno of exec, 0 if it started */
 };
 
 static void set_environment(const struct request *request)
 {
-	uint32_t i;
+	u32 i;
 
 	clearenv();
 	setenv("PATH", PATH_DEFAULT, 1);
@@ -305,8 +316,8 @@ static void set_environment(const struct request *request)
 		putenv(request->env[i]);
 }
 
-static __attribute__((noreturn))
-void become_command(const struct request *request, int in, int out, int err, int report)
+static _Noreturn void become_command(const struct request *request, int in,
+				     int out, int err, int report)
 {
 	sigset_t none;
 	int error;
@@ -487,7 +498,8 @@ static bool reap(pid_t pid, int *status)
 
 static struct relay relays[3];
 
-static void serve_until_exit(const struct child *child, int signal_fd, int *status)
+static void serve_until_exit(const struct child *child, int signal_fd,
+			     int *status)
 {
 	struct signalfd_siginfo info;
 	struct pollfd pfd[7];
@@ -519,7 +531,8 @@ static void drain(struct relay *relay)
 		if (relay->to < 0 || !relay->len)
 			return;
 		relay_poll(relay, pfd);
-		if (poll(pfd, 2, -1) > 0 && pfd[1].revents & (POLLERR | POLLHUP))
+		if (poll(pfd, 2, -1) > 0 &&
+		    pfd[1].revents & (POLLERR | POLLHUP))
 			relay_close(relay);
 	}
 }

@@ -14,9 +14,9 @@
 #include "../virtio-console.h"
 #include "ktap.h"
 
-#define MEM_SIZE	(1 * MiB)
-#define BASE		0xd0000000ULL
-#define NUM		16
+#define MEM_SIZE (1 * MiB)
+#define BASE 0xd0000000ULL
+#define NUM 16
 
 static struct memory mem;
 static struct virtio_console con;
@@ -179,20 +179,27 @@ static void start_driver(void)
 static void test_registers(void)
 {
 	u8 byte[8] = { 0 };
+	bool ok;
 
-	check(reg_read(VIRTIO_MMIO_MAGIC_VALUE) == 0x74726976 &&
-	      reg_read(VIRTIO_MMIO_VERSION) == 2 &&
-	      reg_read(VIRTIO_MMIO_DEVICE_ID) == 3, "it is a virtio console");
-	check(virtio_mmio_access(&con.dev, BASE + 0x104, byte, 1, false) && byte[0] == 2 &&
-	      virtio_mmio_access(&con.dev, BASE + 0x104, byte, 8, false) && byte[0] == 2 &&
-	      virtio_mmio_access(&con.dev, BASE + 0xfff, byte, 8, false) && !byte[0],
-	      "config space in any size");
-	check(!virtio_mmio_access(&con.dev, BASE + 0x1000, byte, 4, false) &&
-	      !virtio_mmio_access(&con.dev, BASE - 4, byte, 4, false), "and nothing beside it");
+	ok = reg_read(VIRTIO_MMIO_MAGIC_VALUE) == 0x74726976 &&
+	     reg_read(VIRTIO_MMIO_VERSION) == 2 &&
+	     reg_read(VIRTIO_MMIO_DEVICE_ID) == 3;
+	check(ok, "it is a virtio console");
+	ok = virtio_mmio_access(&con.dev, BASE + 0x104, byte, 1, false) &&
+	     byte[0] == 2 &&
+	     virtio_mmio_access(&con.dev, BASE + 0x104, byte, 8, false) &&
+	     byte[0] == 2 &&
+	     virtio_mmio_access(&con.dev, BASE + 0xfff, byte, 8, false) &&
+	     !byte[0];
+	check(ok, "config space in any size");
+	ok = !virtio_mmio_access(&con.dev, BASE + 0x1000, byte, 4, false) &&
+	     !virtio_mmio_access(&con.dev, BASE - 4, byte, 4, false);
+	check(ok, "and nothing beside it");
 	reg_write(VIRTIO_MMIO_STATUS, 3);
 	reg_write(VIRTIO_MMIO_DRIVER_FEATURES, ~0U);
 	reg_write(VIRTIO_MMIO_STATUS, 11);
-	check(!(reg_read(VIRTIO_MMIO_STATUS) & 8), "features not offered are refused");
+	check(!(reg_read(VIRTIO_MMIO_STATUS) & 8),
+	      "features not offered are refused");
 	reg_write(VIRTIO_MMIO_QUEUE_SEL, 1000);
 	reg_write(VIRTIO_MMIO_QUEUE_READY, 1);
 	reg_write(VIRTIO_MMIO_QUEUE_NOTIFY, 1000);
@@ -201,19 +208,26 @@ static void test_registers(void)
 
 static void test_ports(void)
 {
+	bool ok;
+
 	start_driver();
 	control(~0U, VIRTIO_CONSOLE_DEVICE_READY, 1);
-	check(arrived(0, 0, VIRTIO_CONSOLE_PORT_ADD, 1) &&
-	      arrived(1, 1, VIRTIO_CONSOLE_PORT_ADD, 1), "two ports are added");
+	ok = arrived(0, 0, VIRTIO_CONSOLE_PORT_ADD, 1) &&
+	     arrived(1, 1, VIRTIO_CONSOLE_PORT_ADD, 1);
+	check(ok, "two ports are added");
 	control(0, VIRTIO_CONSOLE_PORT_READY, 1);
-	check(arrived(2, 0, VIRTIO_CONSOLE_CONSOLE_PORT, 1) &&
-	      arrived(3, 0, VIRTIO_CONSOLE_RESIZE, 1) &&
-	      arrived(4, 0, VIRTIO_CONSOLE_PORT_OPEN, 1), "port 0 is a console");
+	ok = arrived(2, 0, VIRTIO_CONSOLE_CONSOLE_PORT, 1) &&
+	     arrived(3, 0, VIRTIO_CONSOLE_RESIZE, 1) &&
+	     arrived(4, 0, VIRTIO_CONSOLE_PORT_OPEN, 1);
+	check(ok, "port 0 is a console");
 	control(1, VIRTIO_CONSOLE_PORT_READY, 1);
-	check(arrived(5, 1, VIRTIO_CONSOLE_PORT_NAME, 1) &&
-	      !memcmp(buffer(2, 5) + sizeof(struct virtio_console_control), "test", 4) &&
-	      used(2)->ring[5].len == sizeof(struct virtio_console_control) + 4 &&
-	      arrived(6, 1, VIRTIO_CONSOLE_PORT_OPEN, 1), "port 1 has its name");
+	ok = arrived(5, 1, VIRTIO_CONSOLE_PORT_NAME, 1) &&
+	     !memcmp(buffer(2, 5) + sizeof(struct virtio_console_control),
+		     "test", 4) &&
+	     used(2)->ring[5].len ==
+		     sizeof(struct virtio_console_control) + 4 &&
+	     arrived(6, 1, VIRTIO_CONSOLE_PORT_OPEN, 1);
+	check(ok, "port 1 has its name");
 	control(77, VIRTIO_CONSOLE_PORT_READY, 1);
 	check(used(2)->idx == 7, "port 77 is nobody's");
 	check(reg_read(VIRTIO_MMIO_INTERRUPT_STATUS) == VIRTIO_MMIO_INT_VRING,
@@ -224,31 +238,40 @@ static void test_ports(void)
 
 static void test_output(void)
 {
+	bool ok;
+
 	send(5, "hello", 5);
-	check(got_len == 5 && !memcmp(got, "hello", 5) && used(5)->idx == 1, "output");
+	check(got_len == 5 && !memcmp(got, "hello", 5) && used(5)->idx == 1,
+	      "output");
 	room = 3;
 	send(5, "abcdef", 6);
-	check(got_len == 8 && used(5)->idx == 1 && !virtio_console_output_empty(&con),
-	      "what does not fit waits");
+	ok = got_len == 8 && used(5)->idx == 1 &&
+	     !virtio_console_output_empty(&con);
+	check(ok, "what does not fit waits");
 	room = 100;
 	virtio_console_service(&con);
-	check(got_len == 11 && !memcmp(got + 5, "abcdef", 6) && used(5)->idx == 2 &&
-	      virtio_console_output_empty(&con), "and comes once");
+	ok = got_len == 11 && !memcmp(got + 5, "abcdef", 6) &&
+	     used(5)->idx == 2 && virtio_console_output_empty(&con);
+	check(ok, "and comes once");
 }
 
 static void test_input(void)
 {
+	bool ok;
+
 	memcpy(to_send, "input", 5);
 	send_len = 5;
 	offer(4, 3, true);
 	reg_write(VIRTIO_MMIO_QUEUE_NOTIFY, 4);
 	check(used(4)->idx == 0, "no input before the guest opens");
 	control(1, VIRTIO_CONSOLE_PORT_OPEN, 1);
-	check(used(4)->idx == 1 && used(4)->ring[0].len == 3 &&
-	      !memcmp(buffer(4, 0), "inp", 3), "as much as its buffer takes");
+	ok = used(4)->idx == 1 && used(4)->ring[0].len == 3 &&
+	     !memcmp(buffer(4, 0), "inp", 3);
+	check(ok, "as much as its buffer takes");
 	offer(4, 64, true);
 	reg_write(VIRTIO_MMIO_QUEUE_NOTIFY, 4);
-	check(used(4)->ring[1].len == 2 && !memcmp(buffer(4, 1), "ut", 2), "then the rest");
+	check(used(4)->ring[1].len == 2 && !memcmp(buffer(4, 1), "ut", 2),
+	      "then the rest");
 }
 
 static void test_closing(void)

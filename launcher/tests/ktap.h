@@ -10,10 +10,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "../types.h"
+
 static int ktap_count, ktap_failed;
 
-__attribute__((format(printf, 2, 3), unused))
-static bool check(bool ok, const char *fmt, ...)
+static inline __printf(2, 3) bool check(bool ok, const char *fmt, ...)
 {
 	va_list args;
 
@@ -28,15 +29,13 @@ static bool check(bool ok, const char *fmt, ...)
 	return ok;
 }
 
-__attribute__((unused))
-static int ktap_start(void)
+static inline int ktap_start(void)
 {
 	printf("KTAP version 1\n");
 	return 0;
 }
 
-__attribute__((unused))
-static int ktap_end(void)
+static inline int ktap_end(void)
 {
 	printf("1..%d\n", ktap_count);
 	return ktap_failed != 0;

@@ -13,13 +13,14 @@ struct values {
 
 static const struct option_spec specs[] = {
 	{ "--size", "S", "", OPTION_SIZE, offsetof(struct values, size) },
-	{ "--seconds", "S", "", OPTION_SECONDS, offsetof(struct values, seconds) },
+	{ "--seconds", "S", "", OPTION_SECONDS,
+	  offsetof(struct values, seconds) },
 };
 
 static bool parse(char *option, char *text, struct values *values)
 {
 	static const struct option_table table = { specs, ARRAY_SIZE(specs) };
-	char *argv[] = { option, text };
+	char *argv[2] = { option, text };
 	char error[128];
 
 	*values = (struct values){ 0 };
@@ -33,10 +34,19 @@ static void test_sizes(void)
 		char *text;
 		u64 size;
 	} sizes[] = {
-		{ "512", 512 * MiB }, { "512M", 512 * MiB }, { "512m", 512 * MiB },
-		{ "2G", 2 * GiB }, { "65536K", 64 * MiB }, { "1M", 2 * MiB },
-		{ "1T", 1024 * GiB }, { "", 0 }, { "M", 0 }, { "5MB", 0 },
-		{ "-1", 0 }, { "1.5G", 0 }, { "99999999999999999999", 0 },
+		{ "512", 512 * MiB },
+		{ "512M", 512 * MiB },
+		{ "512m", 512 * MiB },
+		{ "2G", 2 * GiB },
+		{ "65536K", 64 * MiB },
+		{ "1M", 2 * MiB },
+		{ "1T", 1024 * GiB },
+		{ "", 0 },
+		{ "M", 0 },
+		{ "5MB", 0 },
+		{ "-1", 0 },
+		{ "1.5G", 0 },
+		{ "99999999999999999999", 0 },
 		{ "18014398509481984K", 0 },
 	};
 	struct values values;
@@ -48,7 +58,8 @@ static void test_sizes(void)
 		check(sizes[i].size ? ok && values.size == sizes[i].size : !ok,
 		      "size \"%s\"", sizes[i].text);
 	}
-	check(parse("--seconds", "0.5", &values) && values.seconds == 0.5, "half a second");
+	check(parse("--seconds", "0.5", &values) && values.seconds == 0.5,
+	      "half a second");
 	check(!parse("--seconds", "0", &values), "no time at all");
 	check(!parse("--seconds", "nan", &values), "not a number");
 }
@@ -75,7 +86,8 @@ int main(void)
 	test_sizes();
 	check(filtered("ls\r", "ls\r", false), "plain keys pass");
 	check(filtered("a\001xb", "ab", true), "Ctrl-A x quits");
-	check(filtered("\001a\001\001", "\001\001", false), "Ctrl-A a and Ctrl-A Ctrl-A");
+	check(filtered("\001a\001\001", "\001\001", false),
+	      "Ctrl-A a and Ctrl-A Ctrl-A");
 	check(filtered("\001zx", "x", false), "other keys are swallowed");
 	return ktap_end();
 }

@@ -5,7 +5,7 @@
  * that exit statuses, signals, timeouts and the terminal can be tested on a
  * machine that must not load the module. Words, separated by spaces:
  *
- *	say:TEXT  flood  hang  poweroff  reboot  panic:TEXT  kill:TEXT  fail
+ *	say:TEXT  flood  hang  poweroff  reboot  panic:TEXT  kill:TEXT  fail:ERRNO
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -19,11 +19,7 @@
 
 #include "../../include/uapi/ringlet.h"
 #include "../types.h"
-
-int __real_open(const char *path, int flags, int mode);
-int __real_ioctl(int fd, unsigned long request, void *arg);
-int __wrap_open(const char *path, int flags, int mode);
-int __wrap_ioctl(int fd, unsigned long request, void *arg);
+#include "scripted.h"
 
 static int dev_fd = -1, vm_fd = -1, vcpu_fd = -1;
 static u8 *memory;
@@ -93,15 +89,18 @@ static int run_word(struct ringlet_run *run, const char *word)
 	if (!strncmp(word, "say:", 4))
 		return console(run, text, strlen(text));
 	if (!strcmp(word, "poweroff"))
-		return end(run, RINGLET_EXIT_SHUTDOWN, RINGLET_SHUTDOWN_POWEROFF, "");
+		return end(run, RINGLET_EXIT_SHUTDOWN,
+			   RINGLET_SHUTDOWN_POWEROFF, "");
 	if (!strcmp(word, "reboot"))
-		return end(run, RINGLET_EXIT_SHUTDOWN, RINGLET_SHUTDOWN_REBOOT, "");
+		return end(run, RINGLET_EXIT_SHUTDOWN, RINGLET_SHUTDOWN_REBOOT,
+			   "");
 	if (!strncmp(word, "panic:", 6))
-		return end(run, RINGLET_EXIT_SHUTDOWN, RINGLET_SHUTDOWN_PANIC, text);
+		return end(run, RINGLET_EXIT_SHUTDOWN, RINGLET_SHUTDOWN_PANIC,
+			   text);
 	if (!strncmp(word, "kill:", 5))
 		return end(run, RINGLET_EXIT_KILLED, 0, text);
-	if (!strcmp(word, "fail")) {
-		errno = EIO;
+	if (!strncmp(word, "fail:", 5)) {
+		errno = atoi(text);
 		return -1;
 	}
 	return wait_for_signal(run);
@@ -114,7 +113,8 @@ static int run_vcpu(void)
 	size_t len;
 
 	if (!run)
-		run = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu_fd, 0);
+		run = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   vcpu_fd, 0);
 	if (run->immediate_exit) {
 		errno = EINTR;
 		return -1;

@@ -11,7 +11,7 @@
 
 /* clang-format off */
 /* Stock kernels' values: DE PSE PAE MCE PGE OSFXSR OSXMMEXCPT and so on. */
-#define CR4_OLD		0x6f8ULL
+#define OLD_CR4		0x6f8ULL
 #define CR4_FSGSBASE	BIT_ULL(16)
 #define CR4_PCIDE	BIT_ULL(17)
 #define CR4_OSXSAVE	BIT_ULL(18)
@@ -24,20 +24,20 @@
 #define CR4_LASS	BIT_ULL(27)
 #define CR4_FRED	BIT_ULL(32)
 #define CR4_PGE		BIT_ULL(7)
-#define CR4_GOOD	(CR4_OLD | CR4_FSGSBASE | CR4_OSXSAVE | CR4_SMEP_SMAP)
+#define GOOD_CR4	(OLD_CR4 | CR4_FSGSBASE | CR4_OSXSAVE | CR4_SMEP_SMAP)
 
-#define EFER_SCE	BIT_ULL(0)
-#define EFER_LMA_LME	(BIT_ULL(8) | BIT_ULL(10))
-#define EFER_NXE	BIT_ULL(11)
-#define EFER_SVME	BIT_ULL(12)
-#define EFER_GOOD	(EFER_SCE | EFER_LMA_LME | EFER_NXE)
+#define SYSCALL_ON	BIT_ULL(0)
+#define LONG_MODE	(BIT_ULL(8) | BIT_ULL(10))
+#define NX_ON	BIT_ULL(11)
+#define SVM_ON	BIT_ULL(12)
+#define GOOD_EFER	(SYSCALL_ON | LONG_MODE | NX_ON)
 
 #define STAR		(0x23ULL << 48 | 0x10ULL << 32)
 /* CF PF AF ZF SF TF IF DF OF IOPL NT RF AC ID */
 #define SFMASK		0x257fd5ULL
 
 #define HOST(...)							\
-	.host = { .cr4 = CR4_GOOD, .efer = EFER_GOOD, .star = STAR,	\
+	.host = { .cr4 = GOOD_CR4, .efer = GOOD_EFER, .star = STAR,	\
 		  .sfmask = SFMASK, __VA_ARGS__ }
 
 /**
@@ -52,34 +52,34 @@ static const struct host_case {
 	const char *why;
 } hosts[] = {
 	{ "plain", HOST() },
-	{ "PCIDs", HOST(.cr4 = CR4_GOOD | CR4_PCIDE) },
-	{ "five levels", HOST(.cr4 = CR4_GOOD | CR4_PCIDE | CR4_LA57 | CR4_UMIP) },
-	{ "protection keys", HOST(.cr4 = CR4_GOOD | CR4_PKE) },
-	{ "CET", HOST(.cr4 = CR4_GOOD | CR4_CET) },
-	{ "LASS", HOST(.cr4 = CR4_GOOD | CR4_LASS) },
-	{ "KVM with VMX in use", HOST(.cr4 = CR4_GOOD | CR4_VMXE | CR4_PCIDE) },
-	{ "KVM with SVM in use", HOST(.efer = EFER_GOOD | EFER_SVME) },
-	{ "no SMEP, no SMAP", HOST(.cr4 = CR4_OLD | CR4_FSGSBASE) },
-	{ "no PGE and no PCIDs", HOST(.cr4 = CR4_GOOD & ~CR4_PGE) },
+	{ "PCIDs", HOST(.cr4 = GOOD_CR4 | CR4_PCIDE) },
+	{ "five levels", HOST(.cr4 = GOOD_CR4 | CR4_PCIDE | CR4_LA57 | CR4_UMIP) },
+	{ "protection keys", HOST(.cr4 = GOOD_CR4 | CR4_PKE) },
+	{ "CET", HOST(.cr4 = GOOD_CR4 | CR4_CET) },
+	{ "LASS", HOST(.cr4 = GOOD_CR4 | CR4_LASS) },
+	{ "KVM with VMX in use", HOST(.cr4 = GOOD_CR4 | CR4_VMXE | CR4_PCIDE) },
+	{ "KVM with SVM in use", HOST(.efer = GOOD_EFER | SVM_ON) },
+	{ "no SMEP, no SMAP", HOST(.cr4 = OLD_CR4 | CR4_FSGSBASE) },
+	{ "no PGE and no PCIDs", HOST(.cr4 = GOOD_CR4 & ~CR4_PGE) },
 	{ "older SFMASK", HOST(.sfmask = 0x47700) },
 	{ "STAR with 32-bit SYSCALL's EIP", HOST(.star = STAR | 0x12345678) },
 
 	{ "Xen PV", HOST(.xen_pv = true), "Xen PV guest" },
-	{ "Xen PV without FSGSBASE", HOST(.xen_pv = true, .cr4 = CR4_OLD), "Xen PV guest" },
+	{ "Xen PV without FSGSBASE", HOST(.xen_pv = true, .cr4 = OLD_CR4), "Xen PV guest" },
 	{ "confidential VM", HOST(.confidential = true), "confidential VM" },
-	{ "FRED", HOST(.cr4 = CR4_GOOD | CR4_FRED), "fred=off" },
-	{ "FRED and five levels", HOST(.cr4 = CR4_GOOD | CR4_FRED | CR4_LA57), "fred=off" },
-	{ "nofsgsbase", HOST(.cr4 = CR4_GOOD & ~CR4_FSGSBASE), "FSGSBASE" },
-	{ "an old CPU", HOST(.cr4 = CR4_OLD), "FSGSBASE" },
-	{ "noexec=off", HOST(.efer = EFER_SCE | EFER_LMA_LME), "NX" },
-	{ "no SYSCALL", HOST(.efer = EFER_GOOD & ~EFER_SCE), "SYSCALL" },
+	{ "FRED", HOST(.cr4 = GOOD_CR4 | CR4_FRED), "fred=off" },
+	{ "FRED and five levels", HOST(.cr4 = GOOD_CR4 | CR4_FRED | CR4_LA57), "fred=off" },
+	{ "nofsgsbase", HOST(.cr4 = GOOD_CR4 & ~CR4_FSGSBASE), "FSGSBASE" },
+	{ "an old CPU", HOST(.cr4 = OLD_CR4), "FSGSBASE" },
+	{ "noexec=off", HOST(.efer = SYSCALL_ON | LONG_MODE), "NX" },
+	{ "no SYSCALL", HOST(.efer = GOOD_EFER & ~SYSCALL_ON), "SYSCALL" },
 	{ "another kernel's SYSRET", HOST(.star = 0x1bULL << 48 | 0x10ULL << 32), "SYSCALL" },
 	{ "another kernel's SYSCALL", HOST(.star = 0x23ULL << 48 | 0x8ULL << 32), "SYSCALL" },
 	{ "SYSCALL leaves IF on", HOST(.sfmask = SFMASK & ~BIT_ULL(9)), "SYSCALL" },
 	{ "SYSCALL leaves DF on", HOST(.sfmask = SFMASK & ~BIT_ULL(10)), "SYSCALL" },
 	{ "SYSCALL leaves TF on", HOST(.sfmask = SFMASK & ~BIT_ULL(8)), "SYSCALL" },
 	{ "SYSCALL leaves AC on", HOST(.sfmask = SFMASK & ~BIT_ULL(18)), "SYSCALL" },
-	{ "PCIDs without PGE", HOST(.cr4 = (CR4_GOOD | CR4_PCIDE) & ~CR4_PGE), "nopcid" },
+	{ "PCIDs without PGE", HOST(.cr4 = (GOOD_CR4 | CR4_PCIDE) & ~CR4_PGE), "nopcid" },
 	{ "nothing at all", { }, "FSGSBASE" },
 };
 

@@ -1,0 +1,135 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# How a run ends, by every way there is: exit status, sentence, status file; and the terminal, put
+# back each time. The module is played (scripted.c), so that this runs on any machine; the test
+# "status" of selftests does the same with the real one.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
+n=0
+failed=0
+
+result() { # ok|"not ok" NAME
+	n=$((n + 1))
+	echo "$1 $n $2"
+	[ "$1" = ok ] || failed=1
+}
+check() { # NAME COMMAND...
+	name=$1
+	shift
+	if "$@"; then result ok "$name"; else result "not ok" "$name"; fi
+}
+
+# The smallest kernel: one segment, two notes, nothing in them that runs.
+"$here/image" --write "$work/kernel" || exit
+
+# run SCRIPT ARGUMENT...: a guest that does what the script says.
+run() {
+	script=$1
+	shift
+	RINGLET_SCRIPT=$script "$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M "$@"
+}
+
+# ends NAME STATUS REASON SENTENCE SCRIPT ARGUMENT...: with what it says on stderr, all of it.
+ends() {
+	name=$1 want=$2 reason=$3 sentence=$4
+
+	rm -f "$work/status"
+	script=$5
+	shift 5
+	run "$script" --status-file "$work/status" "$@" >"$work/out" 2>"$work/err" </dev/null
+	status=$?
+	if [ $status = "$want" ] && grep -q "\"reason\": \"$reason\"" "$work/status" &&
+	   grep -q "\"status\": $want," "$work/status" && [ "$(cat "$work/err")" = "$sentence" ]; then
+		result ok "$name"
+	else
+		result "not ok" "$name"
+		echo "# status $status"
+		sed 's/^/# /' "$work/status" "$work/err"
+	fi
+}
+
+echo "KTAP version 1"
+ends "poweroff" 0 poweroff "" poweroff
+ends "restart" 0 reboot "" reboot
+ends "a panic" 255 panic "ringlet: the guest kernel panicked: Oops" panic:Oops
+ends "killed" 255 killed "ringlet: the guest was killed: bad-page" kill:bad-page
+ends "ended before its command" 255 no-status \
+	"ringlet: the guest ended before its command did; see its log" poweroff --log "$work/log" -- true
+ends "timeout" 124 timeout \
+	"ringlet: the guest did not end within 0.2 seconds; give more --timeout, or see its log" hang --timeout 0.2
+ends "the module fails" 125 error \
+	"ringlet: the module cannot run the guest (EIO, Input/output error): see dmesg" fail:5
+ends "for want of memory" 125 error \
+	"ringlet: the module cannot run the guest (ENOMEM, Cannot allocate memory): free memory of the host, or give less --mem" \
+	fail:12
+ends "a sentence is plain text" 255 panic "ringlet: the guest kernel panicked: a?b" "panic:a$(printf '\033')b"
+
+# A sentence begins on a line of its own where it is seen with the guest's.
+run "say:half panic:x" >"$work/out" 2>&1 </dev/null
+check "a sentence after half a line" [ "$(cat "$work/out")" = "$(printf 'half\nringlet: the guest kernel panicked: x')" ]
+run "say:half panic:x" >"$work/out" 2>"$work/err" </dev/null
+check "and nothing is added elsewhere" [ "$(cat "$work/out"; cat "$work/err")" = "halfringlet: the guest kernel panicked: x" ]
+run "say:text poweroff" --log "$work/log" >"$work/out" </dev/null
+check "the log is a copy of the console" [ "$(cat "$work/log" "$work/out")" = texttext ]
+run "say:text poweroff" >/dev/full 2>"$work/err" </dev/null
+check "a full disk: 141 and why" [ "$?,$(cat "$work/err")" = "141,ringlet: cannot write to stdout: No space left on device" ]
+(
+	run flood 2>"$work/err"
+	echo $? >"$work/code"
+) | head -n 1 >"$work/out"
+check "a reader that goes away: 141" [ "$(cat "$work/code" "$work/out" "$work/err")" = "$(printf '141\n0123456789abcdef')" ]
+run "hang" --log "$work/no/log" >/dev/null 2>&1 </dev/null
+check "a log that cannot be: 125" [ $? = 125 ]
+
+for signal in INT:130 TERM:143 HUP:129; do
+	rm -f "$work/status"
+	# Whatever a shell has its background jobs ignore.
+	RINGLET_SCRIPT="say:up hang" "$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M \
+		--status-file "$work/status" >"$work/out" 2>&1 </dev/null &
+	pid=$!
+	while ! grep -q up "$work/out"; do sleep 0.05; done
+	kill -"${signal%:*}" $pid
+	wait $pid
+	check "SIG${signal%:*}" [ "$?,$(grep -c '"reason": "interrupt"' "$work/status")" = "${signal#*:},1" ]
+done
+
+(
+	trap '' HUP
+	RINGLET_SCRIPT="say:up hang" exec "$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M \
+		--timeout 1 >"$work/out" 2>&1 </dev/null
+) &
+pid=$!
+while ! grep -q up "$work/out"; do sleep 0.05; done
+kill -HUP $pid
+wait $pid
+check "under nohup SIGHUP is nothing" [ $? = 124 ]
+
+# terminal NAME SCRIPT STEP...: someone at a terminal goes through the steps.
+terminal() {
+	name=$1 script=$2
+	shift 2
+	if RINGLET_SCRIPT=$script "$here/pty" "$@" 2>"$work/err" -- \
+		"$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M; then
+		result ok "$name"
+	else
+		result "not ok" "$name"
+		sed 's/^/# /' "$work/err"
+	fi
+}
+terminal "Ctrl-A x" "say:up hang" expect:up raw 'send:\x01x' ends:0 cooked
+terminal "Ctrl-A ?" "say:up hang" expect:up 'send:\x01?' expect:quit 'send:\x01x' ends:0 cooked
+terminal "a terminal after a poweroff" "say:up poweroff" expect:up ends:0 cooked
+terminal "after a panic" "say:up panic:x" "expect:up" "expect:ringlet: the guest kernel panicked" ends:255 cooked
+for signal in 2:130 15:143 1:129 3:131 6:134 11:139; do
+	terminal "after signal ${signal%:*}" "say:up hang" expect:up raw "kill:${signal%:*}" "ends:${signal#*:}" cooked
+done
+terminal "stopped and continued" "say:up hang" expect:up raw kill:19 kill:18 raw 'send:\x01x' ends:0 cooked
+terminal "a terminal that goes away" "say:up hang" expect:up raw hangup ends:129
+
+echo "1..$n"
+exit $failed

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# What tests share. Sourced by each, wherever it runs; plain sh, for busybox. $TESTS is the
+# folder of the tests, $WORK an empty one that is taken away afterwards, $LEVEL how thorough to be.
+
+n=0
+failed=0
+echo "KTAP version 1"
+
+note() { echo "# $*"; }
+
+# result ok|"not ok" NAME
+result() {
+	n=$((n + 1))
+	echo "$1 $n $2"
+	[ "$1" = ok ] || failed=1
+}
+
+# check NAME COMMAND…: right if the command is.
+check() {
+	name=$1
+	shift
+	if "$@"; then
+		result ok "$name"
+	else
+		result "not ok" "$name"
+	fi
+}
+
+skip() { # NAME WHY
+	n=$((n + 1))
+	echo "ok $n $1 # SKIP $2"
+}
+
+finish() {
+	echo "1..$n"
+	exit $failed
+}
+
+# How often: in a smoke run, in a full one, in check-all.
+count() {
+	case $LEVEL in
+	smoke) echo "$1" ;;
+	full) echo "$2" ;;
+	all) echo "$3" ;;
+	esac
+}
+
+# ---- In the disposable host ----
+
+# A guest; its console's output goes to $WORK/console.
+guest() { ringlet run --kernel /boot/guest --log "$WORK/console" "$@"; }
+
+# wait_for SECONDS COMMAND…: until the command is right.
+wait_for() {
+	tries=$(($1 * 10))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		usleep 100000
+	done
+}
+
+# A guest in the background that runs until it is told not to: its pid is in $running.
+start_guest() {
+	: >"$WORK/started"
+	# Not by guest(): its pid is to be the launcher's.
+	ringlet run --kernel /boot/guest --log "$WORK/console" "$@" -- \
+		sh -c 'echo up; while :; do :; done' >"$WORK/started" 2>"$WORK/started.err" &
+	running=$!
+	wait_for 60 grep -q up "$WORK/started" || {
+		note "no guest came up: $(cat "$WORK/started.err")"
+		return 1
+	}
+}
+stop_guest() {
+	kill -"${1:-TERM}" "$running"
+	wait "$running" 2>/dev/null
+}
+
+# The counters of a launcher's VM.
+counters() { cat /sys/kernel/debug/ringlet/"$1"-*/counters; }
+
+# Random numbers with a seed that is printed: seed; then random N is below N.
+seed() {
+	state=${SEED:-$(($(date +%s) % 100000 + 1))}
+	note "seed $state"
+}
+random() {
+	state=$(((state * 1103515245 + 12345) % 2147483648))
+	# shellcheck disable=SC2034 # for the caller
+	number=$((state / 65536 % $1))
+}
+
+# An initramfs that has the test programs too.
+with_programs() {
+	[ -e /tmp/with-programs ] || cat /usr/local/lib/ringlet/initramfs.cpio /boot/programs.cpio >/tmp/with-programs
+	echo /tmp/with-programs
+}
