@@ -157,7 +157,7 @@ enum ringlet_mode {
  * @cpu: where it runs while in the guest
  * @wait: where HALT sleeps
  * @left: reason of the exit being handled
- * @spurious: faults in a row for which nothing was missing
+ * @spurious: exits in a row that were faults for which nothing was missing
  * @exits: by reason
  * @total_exits: returns of the switcher
  * @halts: sleeps in HALT

@@ -43,7 +43,7 @@
 /* A gigabyte of guest memory may have this many tables: 1/16 of it. */
 #define TABLES_PER_GB	16384
 #define TABLES_MIN	2048
-/* Faults in a row that find their leaf in place; two or three are normal. */
+/* Faults in a row that find their leaf in place; two are normal. */
 #define SPURIOUS_MAX	1000
 /* clang-format on */
 
@@ -63,10 +63,10 @@ static int map_shared_page(struct ringlet_vcpu *vcpu)
 
 /*
  * The leaf was there: the CPU used another translation, one of the host's
- * global entries, which match under any PCID. INVLPG drops those, too. The host
- * may make it anew before the guest gets anywhere, and then for ever: a guest
- * page that shares its 2 MiB with host code that runs on this very path cannot
- * be reached, and the guest is told so instead of standing still.
+ * global entries, which match under any PCID. INVLPG drops those, too. But the
+ * host makes it anew before the guest gets anywhere if it is for code or data
+ * that is used on this very path: after two such faults in a row the next stay
+ * is without global pages (switch.c). Another fault is then a bug.
  */
 static enum ringlet_next spurious(struct ringlet_vcpu *vcpu, u64 gva)
 {
@@ -74,7 +74,7 @@ static enum ringlet_next spurious(struct ringlet_vcpu *vcpu, u64 gva)
 	if (++vcpu->spurious > SPURIOUS_MAX)
 		return ringlet_kill(
 			vcpu,
-			"address %#llx cannot be reached: the host has a global page there; boot the host with pti=on",
+			"address %#llx faults although nothing is missing there: a bug of Ringlet, please report it",
 			gva);
 	asm volatile("invlpg (%0)" : : "r"(gva) : "memory");
 	return RINGLET_RESUME;
@@ -115,7 +115,6 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 	if (old == *leaf)
 		return spurious(vcpu, t->gva);
 	ringlet_left(vcpu, RINGLET_LEFT_FILL);
-	vcpu->spurious = 0;
 	return RINGLET_RESUME;
 }
 

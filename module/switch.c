@@ -211,12 +211,15 @@ static void prepare_window(struct ringlet_vcpu *vcpu)
 	 * PKE off: WRPKRU is not privileged and all our leaves are the user's.
 	 * LASS off: it refuses ring 3 the upper half, whatever the tables say.
 	 * TSD is the launcher's prctl() unless the guest asks for its users.
-	 * PGE stays: with PCIDs the host counts on INVLPG reaching global
-	 * entries under all of them.
+	 * PGE stays: to change it empties the TLB, twice a stay. Only if the
+	 * guest cannot get past one of the host's global entries (shadow.c) it
+	 * must do without them, once.
 	 */
 	state->guest_cr4 = cr4 & ~(X86_CR4_PKE | X86_CR4_LASS | X86_CR4_TSD);
 	if (vcpu->forbid_tsc && vcpu->user_mode)
 		state->guest_cr4 |= X86_CR4_TSD;
+	if (vcpu->spurious > 1)
+		state->guest_cr4 &= ~X86_CR4_PGE;
 	state->guest_cr3 = ringlet_shadow_root(vcpu);
 
 	/*

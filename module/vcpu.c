@@ -284,6 +284,8 @@ static enum ringlet_next run_once(struct ringlet_vcpu *vcpu)
 	vcpu->total_exits++;
 	next = handle_exit(vcpu);
 	vcpu->exits[vcpu->left]++;
+	if (vcpu->left != RINGLET_LEFT_SPURIOUS)
+		vcpu->spurious = 0;
 	trace_ringlet_exit(vcpu->id, vcpu->left, ringlet_gprs(vcpu)->vector,
 			   ringlet_gprs(vcpu)->rip);
 	return next;

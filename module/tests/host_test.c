@@ -46,11 +46,13 @@
  * @host: its registers
  * @why: NULL, or words of the refusal
  */
-static const struct host_case {
+struct host_case {
 	const char *name;
 	struct ringlet_host host;
 	const char *why;
-} hosts[] = {
+};
+
+static const struct host_case hosts[] = {
 	{ "plain", HOST() },
 	{ "PCIDs", HOST(.cr4 = GOOD_CR4 | CR4_PCIDE) },
 	{ "five levels", HOST(.cr4 = GOOD_CR4 | CR4_PCIDE | CR4_LA57 | CR4_UMIP) },

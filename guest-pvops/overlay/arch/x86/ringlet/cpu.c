@@ -106,7 +106,12 @@ static bool msr_read(unsigned int msr, u64 *value)
 	case MSR_K7_HWCR:
 		*value = HWCR_TSC_FREQ_SEL;
 		return true;
+	case MSR_IA32_MISC_ENABLE:
+		/* Else Intel's set-up takes REP MOVSB for slow. */
+		*value = MSR_IA32_MISC_ENABLE_FAST_STRING;
+		return true;
 	case MSR_IA32_DEBUGCTLMSR:
+	case MSR_IA32_PLATFORM_ID:
 	case MSR_IA32_UCODE_REV:
 		*value = 0;
 		return true;
@@ -143,6 +148,7 @@ static bool msr_write(unsigned int msr, u64 value)
 	case MSR_TSC_AUX:
 	case MSR_IA32_CR_PAT:
 	case MSR_IA32_DEBUGCTLMSR:
+	case MSR_IA32_MISC_ENABLE:
 	case MSR_IA32_UCODE_REV:
 		return true;
 	}
