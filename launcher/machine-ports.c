@@ -52,10 +52,18 @@ static size_t console_put(void *data, const u8 *buf, size_t len)
 	return stream_put(m->console_out, buf, len);
 }
 
+bool machine_input_ended(struct machine *m)
+{
+	return !m->config->command && !m->config->bare && !m->on_tty &&
+	       stream_at_eof(m->input);
+}
+
 /*
  * A guest's terminal has no end of file but the one that is typed: when our
  * stdin ends, and was no terminal, type it, so that `echo ls | ringlet run`
- * leaves the shell as it would leave a shell here.
+ * leaves the shell as it would leave a shell here. What is typed while nobody
+ * reads may be lost, and an end is one for every later reader too: so it is
+ * typed again now and then.
  */
 static size_t console_get(void *data, u8 *buf, size_t len)
 {
@@ -66,8 +74,7 @@ static size_t console_get(void *data, u8 *buf, size_t len)
 	if (m->config->command || !len)
 		return 0;
 	n = stream_get(m->input, buf, len);
-	if (!n && !m->sent_eof && !m->on_tty && !m->config->bare &&
-	    stream_at_eof(m->input)) {
+	if (!n && !m->sent_eof && machine_input_ended(m)) {
 		m->sent_eof = true;
 		buf[n++] = END_OF_TRANSMISSION;
 	}
@@ -218,12 +225,33 @@ void machine_start_streams(struct machine *m)
 
 /* ---- Called by the I/O thread when something moved ---- */
 
+/* Output that was lost is not a guest that went well. */
+bool machine_output_failed(struct machine *m, struct outcome *outcome)
+{
+	struct stream *all[3] = { m->out, m->err, NULL };
+	size_t i;
+
+	if (!m->config->command)
+		all[2] = m->console_out;
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		if (!all[i] || !stream_error(all[i]))
+			continue;
+		outcome_set(outcome, STATUS_ERROR, EXIT_FAULT,
+			    "cannot write to %s: %s; output is lost",
+			    all[i]->name, strerror(stream_error(all[i])));
+		return true;
+	}
+	return false;
+}
+
 static void serve_console_mode(struct machine *m)
 {
 	struct outcome outcome;
 
 	if (m->escape.quit) {
 		outcome_set(&outcome, STATUS_QUIT, 0, "Ctrl-A x");
+		machine_end(m, &outcome);
+	} else if (machine_output_failed(m, &outcome)) {
 		machine_end(m, &outcome);
 	} else if (stream_closed(m->console_out)) {
 		outcome_set(&outcome, STATUS_CLOSED, EXIT_SIGNAL(SIGPIPE),

@@ -31,6 +31,7 @@ _Static_assert(CONSOLE_GPA - MEMORY_LOW_END <=
 		       MEMORY_HIGH_START - MEMORY_LOW_END - VIRTIO_MMIO_SIZE,
 	       "devices lie between low and high memory");
 
+#define EOF_AGAIN_MS 1000
 #define FLUSH_SECONDS 2 /* for a reader that is slow when a signal comes */
 
 void machine_end(struct machine *m, const struct outcome *outcome)
@@ -297,9 +298,15 @@ static void serve_timeout(struct machine *m)
 static bool serve_event(struct machine *m, struct io_loop *io)
 {
 	struct epoll_event event;
+	int n, again = machine_input_ended(m) ? EOF_AGAIN_MS : -1;
 	eventfd_t count;
 
-	if (epoll_wait(io->epoll_fd, &event, 1, -1) != 1)
+	n = epoll_wait(io->epoll_fd, &event, 1, again);
+	if (!n) {
+		m->sent_eof = false;
+		machine_serve_ports(m);
+	}
+	if (n != 1)
 		return true;
 	if (event.data.fd == io->timer_fd)
 		return false;
@@ -343,20 +350,26 @@ static void flush(struct machine *m, struct io_loop *io)
 	}
 }
 
-/* A guest that powers off has said nothing yet about its command. */
+/*
+ * A guest that powers off has said nothing yet about its command, and an end
+ * of its own means nothing if its output did not get through.
+ */
 static void settle_outcome(struct machine *m)
 {
 	struct outcome *outcome = &m->outcome;
 
-	if (!m->config->command || (outcome->reason != STATUS_POWEROFF &&
-				    outcome->reason != STATUS_REBOOT))
+	if (outcome->reason != STATUS_POWEROFF &&
+	    outcome->reason != STATUS_REBOOT)
+		return;
+	if (machine_output_failed(m, outcome))
+		return;
+	if (!m->config->command)
 		return;
 	if (m->command.ended)
 		*outcome = m->command.outcome;
 	else
-		outcome_set(
-			outcome, STATUS_NO_STATUS, EXIT_GUEST_DIED,
-			"the guest ended before its command did; see its log");
+		outcome_set(outcome, STATUS_NO_STATUS, EXIT_GUEST_DIED,
+			    "the guest ended before its command; see its log");
 }
 
 void machine_run(struct machine *m, struct outcome *outcome)

@@ -50,7 +50,7 @@ struct machine_config {
  * @command: the command
  * @escape: the Ctrl-A keys
  * @on_tty: the console is a terminal
- * @sent_eof: the guest's terminal was told that input ended
+ * @sent_eof: the guest's terminal was told just now that input ended
  * @wake_fd: eventfd: something in a stream or a vCPU changed
  * @lock: guards @ended and @outcome
  * @ended: there is an outcome
@@ -83,8 +83,10 @@ void machine_run(struct machine *m, struct outcome *outcome);
 void machine_add_ports(struct machine *m);
 void machine_start_streams(struct machine *m);
 void machine_serve_ports(struct machine *m);
+bool machine_input_ended(struct machine *m);
 void machine_flush(struct machine *m);
 bool machine_flushed(struct machine *m);
+bool machine_output_failed(struct machine *m, struct outcome *outcome);
 
 void machine_end(struct machine *m, const struct outcome *outcome);
 

@@ -161,6 +161,17 @@ bool stream_closed(struct stream *s)
 	return closed;
 }
 
+/* An output: errno of what went wrong, or 0; a reader that left is not wrong. */
+int stream_error(struct stream *s)
+{
+	int error;
+
+	pthread_mutex_lock(&s->lock);
+	error = s->closed ? s->error : 0;
+	pthread_mutex_unlock(&s->lock);
+	return error;
+}
+
 /* An input: no more will come, and all was got. */
 bool stream_at_eof(struct stream *s)
 {
@@ -214,7 +225,7 @@ static bool write_chunk(struct stream *s, const u8 *data, size_t len)
 		return true;
 	}
 	if (errno != EPIPE)
-		say("cannot write to %s: %s", s->name, strerror(errno));
+		s->error = errno;
 	return false;
 }
 

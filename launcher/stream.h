@@ -24,6 +24,7 @@
  * @starved: the I/O thread could not go on and wants to be woken
  * @finish: no bytes will be put (or got) any more
  * @closed: the other end is gone: EOF, EPIPE, an error
+ * @error: errno of that error; valid once closed
  * @start: index of the first byte
  * @len: number of bytes
  * @buf: ring of bytes
@@ -43,6 +44,7 @@ struct stream {
 	bool starved;
 	bool finish;
 	bool closed;
+	int error;
 	size_t start;
 	size_t len;
 	u8 buf[STREAM_SIZE];
@@ -58,6 +60,7 @@ size_t stream_get(struct stream *s, u8 *data, size_t len);
 void stream_finish(struct stream *s);
 bool stream_drained(struct stream *s);
 bool stream_closed(struct stream *s);
+int stream_error(struct stream *s);
 bool stream_at_eof(struct stream *s);
 
 #endif

@@ -59,7 +59,7 @@ ends "restart" 0 reboot "" reboot
 ends "a panic" 255 panic "ringlet: the guest kernel panicked: Oops" panic:Oops
 ends "killed" 255 killed "ringlet: the guest was killed: bad-page" kill:bad-page
 ends "ended before its command" 255 no-status \
-	"ringlet: the guest ended before its command did; see its log" poweroff --log "$work/log" -- true
+	"ringlet: the guest ended before its command; see its log" poweroff --log "$work/log" -- true
 ends "timeout" 124 timeout \
 	"ringlet: the guest did not end within 0.2 seconds; give more --timeout, or see its log" hang --timeout 0.2
 ends "the module fails" 125 error \
@@ -77,7 +77,8 @@ check "and nothing is added elsewhere" [ "$(cat "$work/out"; cat "$work/err")" =
 run "say:text poweroff" --log "$work/log" >"$work/out" </dev/null
 check "the log is a copy of the console" [ "$(cat "$work/log" "$work/out")" = texttext ]
 run "say:text poweroff" >/dev/full 2>"$work/err" </dev/null
-check "a full disk: 141 and why" [ "$?,$(cat "$work/err")" = "141,ringlet: cannot write to stdout: No space left on device" ]
+check "a full disk: 125 and why" [ "$?,$(cat "$work/err")" = \
+	"125,ringlet: cannot write to stdout: No space left on device; output is lost" ]
 (
 	run flood 2>"$work/err"
 	echo $? >"$work/code"
@@ -89,8 +90,9 @@ check "a log that cannot be: 125" [ $? = 125 ]
 for signal in INT:130 TERM:143 HUP:129; do
 	rm -f "$work/status"
 	# Whatever a shell has its background jobs ignore.
+	: >"$work/out"
 	RINGLET_SCRIPT="say:up hang" "$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M \
-		--status-file "$work/status" >"$work/out" 2>&1 </dev/null &
+		--timeout 20 --status-file "$work/status" >"$work/out" 2>&1 </dev/null &
 	pid=$!
 	while ! grep -q up "$work/out"; do sleep 0.05; done
 	kill -"${signal%:*}" $pid
@@ -98,6 +100,7 @@ for signal in INT:130 TERM:143 HUP:129; do
 	check "SIG${signal%:*}" [ "$?,$(grep -c '"reason": "interrupt"' "$work/status")" = "${signal#*:},1" ]
 done
 
+: >"$work/out"
 (
 	trap '' HUP
 	RINGLET_SCRIPT="say:up hang" exec "$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M \

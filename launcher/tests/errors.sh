@@ -46,16 +46,24 @@ make_elf() {
 
 # make_bzimage FILE: a setup header whose payload is missing.
 make_bzimage() {
-	head -c 497 /dev/zero >"$1"
-	printf '\001' >>"$1"				# 0x1f1 setup_sects
-	head -c 16 /dev/zero >>"$1"
-	printf 'HdrS\017\002' >>"$1"			# 0x202 magic, version
-	head -c 9 /dev/zero >>"$1"
-	printf '\001' >>"$1"				# 0x211 loadflags
-	head -c 54 /dev/zero >>"$1"
-	printf '\000\000\000\000\000\000\020\000' >>"$1"	# 0x248 payload
-	head -c 2000 /dev/zero >>"$1"
+	{
+		head -c 497 /dev/zero
+		printf '\001'				# 0x1f1 setup_sects
+		head -c 16 /dev/zero
+		printf 'HdrS\017\002'			# 0x202 magic, version
+		head -c 9 /dev/zero
+		printf '\001'				# 0x211 loadflags
+		head -c 54 /dev/zero
+		printf '\000\000\000\000\000\000\020\000'	# 0x248 payload
+		head -c 2000 /dev/zero
+	} >"$1"
 	printf '\146' | dd of="$1" bs=1 seek=513 conv=notrunc 2>/dev/null
+}
+
+check() { # NAME COMMAND...
+	name=$1
+	shift
+	if "$@"; then result ok "$name"; else result "not ok" "$name"; fi
 }
 
 echo "KTAP version 1"
@@ -97,35 +105,29 @@ if grep -q '"reason": "error"' "$work/status" &&
 else
 	result "not ok" "and tells of the fault"
 fi
-[ "$(ls "$work" | grep -c tmp)" -eq 0 ] && result ok "and leaves no other file" ||
-	result "not ok" "and leaves no other file"
+check "and leaves no other file" [ "$(echo "$work"/*tmp*)" = "$work/*tmp*" ]
 
-"$ringlet" run --help >"$work/help" 2>&1 && result ok "--help has status 0" ||
-	result "not ok" "--help has status 0"
-missing=
-for option in $(grep -o '^  --[a-z-]*' "$work/help"); do
+"$ringlet" run --help >"$work/help" 2>&1
+check "--help has status 0" [ $? -eq 0 ]
+missing=$(grep -o '^  --[a-z-]*' "$work/help" | while read -r option; do
 	grep -q -- "^\.B[IR]* *\\\\-\\\\-$(echo "${option#--}" | sed 's/-/\\\\-/g')" \
-		"$(dirname "$0")/../ringlet.1" || missing="$missing $option"
-done
-[ -z "$missing" ] && result ok "ringlet(1) has every option" || {
-	result "not ok" "ringlet(1) has every option"
-	echo "# missing:$missing"
-}
+		"$(dirname "$0")/../ringlet.1" || echo "$option"
+done)
+check "ringlet(1) has every option" [ -z "$missing" ]
+echo "# missing: $missing"
 
 qemu=$(dirname "$0")/../qemu-system-ringlet
 "$qemu" -kernel x -drive file=y >/dev/null 2>"$work/err"
-[ $? -eq 125 ] && grep -q "no option -drive" "$work/err" &&
-	result ok "qemu-system-ringlet refuses what it does not know" ||
-	result "not ok" "qemu-system-ringlet refuses what it does not know"
+check "qemu-system-ringlet refuses what it does not know" [ $? -eq 125 ]
+check "and says so" grep -q "no option -drive" "$work/err"
 
 if [ -e /dev/ringlet ]; then
 	n=$((n + 1))
 	echo "ok $n doctor without the module # SKIP the module is loaded"
 else
 	"$ringlet" doctor >"$work/out" 2>&1
-	[ $? -eq 1 ] && grep -q "FAIL  module:.*modprobe" "$work/out" &&
-		result ok "doctor without the module" ||
-		result "not ok" "doctor without the module"
+	check "doctor without the module" [ $? -eq 1 ]
+	check "names the fix" grep -q "FAIL  module:.*modprobe" "$work/out"
 fi
 
 echo "1..$n"
