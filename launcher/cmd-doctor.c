@@ -127,8 +127,6 @@ static void check_cpu(void)
 		line(FAIL, "CPU: pcid without pge - boot with nopcid");
 	if (has_flag("fred"))
 		line(FAIL, "CPU: FRED is on - boot with fred=off");
-	if (has_flag("lass"))
-		line(FAIL, "CPU: LASS is on - boot with clearcpuid=lass");
 }
 
 /* ---- The kernel that runs here ---- */
