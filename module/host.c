@@ -10,7 +10,6 @@
 
 /* clang-format off */
 #define CR4_FSGSBASE	BIT_ULL(16)
-#define CR4_PAE		BIT_ULL(5)
 #define CR4_PCIDE	BIT_ULL(17)
 #define CR4_PGE		BIT_ULL(7)
 #define CR4_FRED	BIT_ULL(32)

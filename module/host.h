@@ -14,8 +14,6 @@
  * @efer: EFER
  * @star: STAR
  * @sfmask: SFMASK
- * @leaf1_ecx: CPUID.1:ECX
- * @leaf7_ebx: CPUID.7.0:EBX
  * @xen_pv: the host is itself a Xen PV guest
  * @confidential: the host is a TDX, SEV-ES or SEV-SNP guest
  */
@@ -24,8 +22,6 @@ struct ringlet_host {
 	u64 efer;
 	u64 star;
 	u64 sfmask;
-	u32 leaf1_ecx;
-	u32 leaf7_ebx;
 	bool xen_pv;
 	bool confidential;
 };

@@ -19,15 +19,11 @@
 
 static void read_host(struct ringlet_host *host)
 {
-	u32 eax, ebx, ecx, edx;
-
 	memset(host, 0, sizeof(*host));
 	host->cr4 = native_read_cr4();
 	rdmsrl(MSR_EFER, host->efer);
 	rdmsrl(MSR_STAR, host->star);
 	rdmsrl(MSR_SYSCALL_MASK, host->sfmask);
-	cpuid(1, &eax, &ebx, &host->leaf1_ecx, &edx);
-	cpuid_count(7, 0, &eax, &host->leaf7_ebx, &ecx, &edx);
 	host->xen_pv = boot_cpu_has(X86_FEATURE_XENPV);
 	host->confidential = cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT) ||
 			     boot_cpu_has(X86_FEATURE_TDX_GUEST);

@@ -19,12 +19,12 @@ result() {
 
 # check NAME COMMAND…: right if the command is.
 check() {
-	name=$1
+	claim=$1
 	shift
 	if "$@"; then
-		result ok "$name"
+		result ok "$claim"
 	else
-		result "not ok" "$name"
+		result "not ok" "$claim"
 	fi
 }
 

@@ -11,6 +11,7 @@
 #include <linux/printk.h>
 #include <linux/smp.h>
 
+#include <asm/acpi.h>
 #include <asm/apic.h>
 #include <asm/cpufeature.h>
 #include <asm/hypervisor.h>
