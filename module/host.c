@@ -72,20 +72,28 @@ static bool lacks_pge(const struct ringlet_host *host)
 
 static const struct refusal refusals[] = {
 	{ is_xen_pv,
-	  "this kernel is itself a Xen PV guest and does not own its page tables; boot it in an HVM or PVH domain" },
+	  "this kernel is itself a Xen PV guest and does not own its page tables; boot it in an HVM or PVH domain",
+	},
 	{ is_confidential,
-	  "this machine is a confidential VM (TDX, SEV-ES or SEV-SNP) whose exceptions a module cannot take over; use an ordinary VM" },
+	  "this machine is a confidential VM (TDX, SEV-ES or SEV-SNP) whose exceptions a module cannot take over; use an ordinary VM",
+	},
 	{ has_fred,
-	  "the CPU delivers events by FRED, which ignores the IDT that guests need; boot this machine with fred=off" },
+	  "the CPU delivers events by FRED, which ignores the IDT that guests need; boot this machine with fred=off",
+	},
 	{ lacks_fsgsbase,
-	  "the FSGSBASE instructions are missing or off; use a CPU model that has them (Intel since 2012, AMD since 2019) and boot without nofsgsbase" },
+	  "the FSGSBASE instructions are missing or off; use a CPU model that has them (Intel since 2012, AMD since 2019) and boot without nofsgsbase",
+	},
 	{ lacks_nx,
-	  "no-execute pages are off; boot without noexec=off on a CPU that has NX" },
+	  "no-execute pages are off; boot without noexec=off on a CPU that has NX",
+	},
 	{ lacks_syscall,
-	  "SYSCALL is not set up as Linux does it; Ringlet needs an ordinary x86-64 Linux" },
+	  "SYSCALL is not set up as Linux does it; Ringlet needs an ordinary x86-64 Linux",
+	},
 	{ lacks_pge,
-	  "PCIDs are in use without global pages; boot with nopcid" },
+	  "PCIDs are in use without global pages; boot with nopcid",
+	},
 };
+
 /* clang-format on */
 
 /**

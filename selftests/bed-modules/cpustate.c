@@ -70,21 +70,30 @@ static int cpustate_show(struct seq_file *m, void *v)
 
 		if (err)
 			return err;
-		seq_printf(m, "%u CR0 %lx\n%u CR4 %lx\n", cpu, s.cr0, cpu, s.cr4);
+		seq_printf(m, "%u CR0 %lx\n%u CR4 %lx\n", cpu, s.cr0, cpu,
+			   s.cr4);
 		for (i = 0; i < ARRAY_SIZE(msrs); i++)
-			seq_printf(m, "%u %s %llx\n", cpu, msrs[i].name, s.msr[i]);
-		seq_printf(m, "%u GDTR %lx %x\n", cpu, s.gdt.address, s.gdt.size);
-		seq_printf(m, "%u IDTR %lx %x\n", cpu, s.idt.address, s.idt.size);
-		seq_printf(m, "%u TR %lx %llx %llx\n", cpu, s.tr, s.tss[0], s.tss[1]);
-		seq_printf(m, "%u LDTR %lx\n%u DR7 %lx\n", cpu, s.ldtr, cpu, s.dr7);
+			seq_printf(m, "%u %s %llx\n", cpu, msrs[i].name,
+				   s.msr[i]);
+		seq_printf(m, "%u GDTR %lx %x\n", cpu, s.gdt.address,
+			   s.gdt.size);
+		seq_printf(m, "%u IDTR %lx %x\n", cpu, s.idt.address,
+			   s.idt.size);
+		seq_printf(m, "%u TR %lx %llx %llx\n", cpu, s.tr, s.tss[0],
+			   s.tss[1]);
+		seq_printf(m, "%u LDTR %lx\n%u DR7 %lx\n", cpu, s.ldtr, cpu,
+			   s.dr7);
 	}
-	seq_printf(m, "PGD %d %lx\n", GUARD_HOLE_SLOT, pgd_val(pgd[GUARD_HOLE_SLOT]));
+	seq_printf(m, "PGD %d %lx\n", GUARD_HOLE_SLOT,
+		   pgd_val(pgd[GUARD_HOLE_SLOT]));
 	return 0;
 }
 
 static int __init cpustate_init(void)
 {
-	return proc_create_single("cpustate", 0400, NULL, cpustate_show) ? 0 : -ENOMEM;
+	return proc_create_single("cpustate", 0400, NULL, cpustate_show) ?
+		       0 :
+		       -ENOMEM;
 }
 module_init(cpustate_init);
 

@@ -25,8 +25,9 @@ static int pages_show(struct seq_file *m, void *v)
 	for (pfn = 0; pfn < max_pfn_seen; pfn++) {
 		struct page *page = pfn_to_online_page(pfn);
 
-		/* Free ones have no user, on the CPUs' own lists too; tails count with their head. */
-		if (!page || PageReserved(page) || !page_ref_count(page) || PageTail(page))
+		/* Free: no user. Tails count with their head. */
+		if (!page || PageReserved(page) || !page_ref_count(page) ||
+		    PageTail(page))
 			continue;
 		if (PageSlab(page))
 			slab += compound_nr(page);
@@ -39,13 +40,15 @@ static int pages_show(struct seq_file *m, void *v)
 		if (!(pfn % 1024))
 			cond_resched();
 	}
-	seq_printf(m, "slab %lu\ntables %lu\nmapped %lu\nkernel %lu\n", slab, tables, mapped, kernel);
+	seq_printf(m, "slab %lu\ntables %lu\nmapped %lu\nkernel %lu\n", slab,
+		   tables, mapped, kernel);
 	return 0;
 }
 
 static int __init pages_init(void)
 {
-	return proc_create_single("pages", 0400, NULL, pages_show) ? 0 : -ENOMEM;
+	return proc_create_single("pages", 0400, NULL, pages_show) ? 0 :
+								     -ENOMEM;
 }
 module_init(pages_init);
 

@@ -21,19 +21,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CODE_GPA	0x1000
-#define MEM_SIZE	0x10000
-#define PORT		0x10
+#define CODE_GPA 0x1000
+#define MEM_SIZE 0x10000
+#define PORT 0x10
 /* 1 + ... + 1000 in 16 bits. */
-#define SUM		((1000 * 1001 / 2) & 0xffff)
+#define SUM ((1000 * 1001 / 2) & 0xffff)
 
 static const uint8_t code[] = {
-	0x31, 0xc0,		/* again: xor %ax, %ax */
-	0xb9, 0xe8, 0x03,	/* mov $1000, %cx */
-	0x01, 0xc8,		/* next: add %cx, %ax */
-	0xe2, 0xfc,		/* loop next */
-	0xe7, PORT,		/* out %ax, $PORT */
-	0xeb, 0xf3,		/* jmp again */
+	0x31, 0xc0, /* again: xor %ax, %ax */
+	0xb9, 0xe8, 0x03, /* mov $1000, %cx */
+	0x01, 0xc8, /* next: add %cx, %ax */
+	0xe2, 0xfc, /* loop next */
+	0xe7, PORT, /* out %ax, $PORT */
+	0xeb, 0xf3, /* jmp again */
 };
 
 static volatile sig_atomic_t stop;
@@ -55,7 +55,8 @@ static int make_vcpu(int kvm, struct kvm_run **run)
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	if (vm < 0)
 		err(1, "KVM_CREATE_VM");
-	mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mem == MAP_FAILED)
 		err(1, "mmap");
 	memcpy((char *)mem + CODE_GPA, code, sizeof(code));
@@ -71,7 +72,8 @@ static int make_vcpu(int kvm, struct kvm_run **run)
 		err(1, "KVM_GET_SREGS");
 	sregs.cs.base = 0;
 	sregs.cs.selector = 0;
-	if (ioctl(vcpu, KVM_SET_SREGS, &sregs) || ioctl(vcpu, KVM_SET_REGS, &regs))
+	if (ioctl(vcpu, KVM_SET_SREGS, &sregs) ||
+	    ioctl(vcpu, KVM_SET_REGS, &regs))
 		err(1, "KVM_SET_SREGS");
 	return vcpu;
 }
@@ -109,9 +111,9 @@ int main(int argc, char **argv)
 	while (!stop && (!seconds || time(NULL) < end)) {
 		double pattern = exits, kept = pattern;
 
-		asm volatile("" : "+x" (kept));
+		asm volatile("" : "+x"(kept));
 		step(vcpu, run);
-		asm volatile("" : "+x" (kept));
+		asm volatile("" : "+x"(kept));
 		if (kept != pattern)
 			errx(1, "a vector register changed");
 		if (!(++exits % 10))

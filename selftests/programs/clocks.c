@@ -26,8 +26,8 @@
 #include "ktap.h"
 #include "util.h"
 
-#define MSEC	1000000ULL
-#define SEC	1000000000ULL
+#define MSEC 1000000ULL
+#define SEC 1000000000ULL
 
 static long busy_ms;
 
@@ -67,9 +67,10 @@ static void *vdso_symbol(const char *name)
 	if (!symtab || !strtab)
 		return NULL;
 	/* Newer ones have only DT_GNU_HASH: the string table follows. */
-	for (size_t i = 1; hash ? i < hash[1] :
-	     (const char *)(symtab + i) < strtab; i++)
-		if (symtab[i].st_value && !strcmp(strtab + symtab[i].st_name, name))
+	for (size_t i = 1;
+	     hash ? i < hash[1] : (const char *)(symtab + i) < strtab; i++)
+		if (symtab[i].st_value &&
+		    !strcmp(strtab + symtab[i].st_name, name))
 			return (void *)(base + symtab[i].st_value);
 	return NULL;
 }
@@ -137,13 +138,16 @@ static int never_back(uint64_t (*get)(clockid_t))
 				uint64_t now = get(clocks[i].id);
 
 				if (now < last)
-					ktap_note("CLOCK_%s went back by %llu ns",
-						  clocks[i].name,
-						  (unsigned long long)(last - now));
+					ktap_note(
+						"CLOCK_%s went back by %llu ns",
+						clocks[i].name,
+						(unsigned long long)(last -
+								     now));
 				CHECK(now >= last);
 				last = now;
 			}
-		} while (by_syscall(CLOCK_MONOTONIC) - start < busy_ms * MSEC / 10);
+		} while (by_syscall(CLOCK_MONOTONIC) - start <
+			 busy_ms * MSEC / 10);
 		CHECK(last > 0);
 	}
 	return KTAP_OK;
@@ -226,7 +230,7 @@ static int clocks_make_sense(void)
 	CHECK(boot >= mono);
 	CHECK(!clock_getres(CLOCK_MONOTONIC, &res));
 	CHECK_EQ(res.tv_sec, 0);
-	CHECK_EQ(res.tv_nsec, 1);	/* high-resolution timers are on */
+	CHECK_EQ(res.tv_nsec, 1); /* high-resolution timers are on */
 	CHECK(clock_gettime(12345, &res) < 0);
 	CHECK_EQ(errno, EINVAL);
 	return KTAP_OK;
@@ -296,7 +300,9 @@ static int sleep_nanosleep(void)
 static int sleep_absolute(void)
 {
 	static const clockid_t ids[] = {
-		CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME,
+		CLOCK_MONOTONIC,
+		CLOCK_REALTIME,
+		CLOCK_BOOTTIME,
 	};
 
 	for (unsigned int c = 0; c < ARRAY_SIZE(ids); c++)
@@ -304,7 +310,8 @@ static int sleep_absolute(void)
 			uint64_t until = now_ns(ids[c]) + durations[i];
 			struct timespec ts = to_timespec(until);
 
-			CHECK(!clock_nanosleep(ids[c], TIMER_ABSTIME, &ts, NULL));
+			CHECK(!clock_nanosleep(ids[c], TIMER_ABSTIME, &ts,
+					       NULL));
 			CHECK(now_ns(ids[c]) >= until);
 		}
 	return KTAP_OK;
@@ -362,7 +369,8 @@ static int sleep_timerfd(void)
 		SKIP("no timerfd in this kernel");
 	CHECK(fd >= 0);
 	for (unsigned int i = 0; i < ARRAY_SIZE(durations); i++) {
-		struct itimerspec it = { .it_value = to_timespec(durations[i]) };
+		struct itimerspec it = { .it_value =
+						 to_timespec(durations[i]) };
 
 		start = now_ns(CLOCK_MONOTONIC);
 		CHECK(!timerfd_settime(fd, 0, &it, NULL));
@@ -398,7 +406,8 @@ static int sleep_futex(void)
 		struct timespec ts = to_timespec(durations[i]);
 		uint64_t start = now_ns(CLOCK_MONOTONIC);
 
-		CHECK(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 5, &ts) < 0);
+		CHECK(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 5, &ts) <
+		      0);
 		CHECK_EQ(errno, ETIMEDOUT);
 		CHECK_RUN(not_early(start, durations[i]));
 	}
@@ -444,7 +453,8 @@ static int sleepers_together(void)
 			if (!i) {
 				uint64_t start = now_ns(CLOCK_MONOTONIC);
 
-				while (now_ns(CLOCK_MONOTONIC) - start < 30 * MSEC)
+				while (now_ns(CLOCK_MONOTONIC) - start <
+				       30 * MSEC)
 					;
 			}
 			_exit(0);
@@ -493,7 +503,8 @@ static int interval_timers(void)
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(timers); i++) {
 		struct itimerval it = {
-			.it_value.tv_usec = 10000, .it_interval.tv_usec = 5000,
+			.it_value.tv_usec = 10000,
+			.it_interval.tv_usec = 5000,
 		};
 		uint64_t start;
 
@@ -515,10 +526,12 @@ static int posix_timers(void)
 {
 	struct sigaction sa = { .sa_handler = on_timer };
 	struct sigevent event = {
-		.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 2,
+		.sigev_notify = SIGEV_SIGNAL,
+		.sigev_signo = SIGRTMIN + 2,
 	};
 	struct itimerspec it = {
-		.it_value.tv_nsec = 8 * MSEC, .it_interval.tv_nsec = 4 * MSEC,
+		.it_value.tv_nsec = 8 * MSEC,
+		.it_interval.tv_nsec = 4 * MSEC,
 	};
 	uint64_t start;
 	timer_t timer;
@@ -604,12 +617,11 @@ static void take_stamp(const char *when)
 		stamp.boot = boot;
 		stamp.tsc = tsc;
 	}
-	ktap_note("stamp %s: monotonic %llu realtime %llu raw %llu boottime %llu tsc %llu",
-		  when, (unsigned long long)stamp.mono,
-		  (unsigned long long)stamp.real,
-		  (unsigned long long)stamp.raw,
-		  (unsigned long long)stamp.boot,
-		  (unsigned long long)stamp.tsc);
+	ktap_note(
+		"stamp %s: monotonic %llu realtime %llu raw %llu boottime %llu tsc %llu",
+		when, (unsigned long long)stamp.mono,
+		(unsigned long long)stamp.real, (unsigned long long)stamp.raw,
+		(unsigned long long)stamp.boot, (unsigned long long)stamp.tsc);
 }
 
 static int start_stamp(void)
@@ -627,10 +639,11 @@ static int drift(void)
 	take_stamp("at the end");
 	span = stamp.mono - mono;
 	CHECK(span > 0 && stamp.real > real && stamp.raw > raw);
-	ktap_note("drift against MONOTONIC: REALTIME %+.1f ppm, RAW %+.1f ppm; TSC %.3f MHz",
-		  ((stamp.real - real) / span - 1) * 1e6,
-		  ((stamp.raw - raw) / span - 1) * 1e6,
-		  (stamp.tsc - tsc) / span * 1e3);
+	ktap_note(
+		"drift against MONOTONIC: REALTIME %+.1f ppm, RAW %+.1f ppm; TSC %.3f MHz",
+		((stamp.real - real) / span - 1) * 1e6,
+		((stamp.raw - raw) / span - 1) * 1e6,
+		(stamp.tsc - tsc) / span * 1e3);
 	/* Anything near a percent is a broken clock, not a slewed one. */
 	CHECK((stamp.real - real) / span > 0.99);
 	CHECK((stamp.real - real) / span < 1.01);

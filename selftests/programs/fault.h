@@ -39,10 +39,10 @@ struct fault {
 };
 
 /* Page fault error code bits. */
-#define PF_PRESENT	0x01
-#define PF_WRITE	0x02
-#define PF_USER		0x04
-#define PF_INSTR	0x10
+#define PF_PRESENT 0x01
+#define PF_WRITE 0x02
+#define PF_USER 0x04
+#define PF_INSTR 0x10
 
 static struct fault fault;
 static sigjmp_buf fault_jmp;
@@ -54,7 +54,8 @@ static inline void fault_reset_flags(void)
 	asm volatile("lea -128(%%rsp), %%rsp\n\t"
 		     "pushq $0x202\n\t"
 		     "popfq\n\t"
-		     "lea 128(%%rsp), %%rsp" ::: "memory", "cc");
+		     "lea 128(%%rsp), %%rsp" ::
+			     : "memory", "cc");
 }
 
 static inline void fault_handler(int sig, siginfo_t *info, void *context)
@@ -102,8 +103,8 @@ typedef void fault_fn(uint64_t a, uint64_t b);
  * Call a function; its signal, or 0. The details are in `fault`. Not inlined:
  * the caller's variables must not live in a function that returns twice.
  */
-__attribute__((noinline))
-static int fault_catch(fault_fn *fn, uint64_t a, uint64_t b)
+__attribute__((noinline)) static int fault_catch(fault_fn *fn, uint64_t a,
+						 uint64_t b)
 {
 	memset(&fault, 0, sizeof(fault));
 	if (!sigsetjmp(fault_jmp, 1)) {
@@ -122,12 +123,12 @@ static int fault_catch(fault_fn *fn, uint64_t a, uint64_t b)
 static inline void touch_read(uint64_t addr, uint64_t unused)
 {
 	(void)unused;
-	asm volatile("movb (%0), %%al" : : "r" (addr) : "rax", "memory");
+	asm volatile("movb (%0), %%al" : : "r"(addr) : "rax", "memory");
 }
 
 static inline void touch_write(uint64_t addr, uint64_t value)
 {
-	asm volatile("movb %b0, (%1)" : : "q" (value), "r" (addr) : "memory");
+	asm volatile("movb %b0, (%1)" : : "q"(value), "r"(addr) : "memory");
 }
 
 /* Calls a function there: the page wants at least a `ret`. */
@@ -137,9 +138,10 @@ static inline void touch_exec(uint64_t addr, uint64_t unused)
 	asm volatile("lea -128(%%rsp), %%rsp\n\t"
 		     "call *%0\n\t"
 		     "lea 128(%%rsp), %%rsp"
-		     : : "r" (addr)
-		     : "memory", "cc", "rax", "rcx", "rdx", "rsi", "rdi",
-		       "r8", "r9", "r10", "r11");
+		     :
+		     : "r"(addr)
+		     : "memory", "cc", "rax", "rcx", "rdx", "rsi", "rdi", "r8",
+		       "r9", "r10", "r11");
 }
 
 #endif /* _FAULT_H */

@@ -65,7 +65,8 @@ static int fork_exec_wait(void)
 		CHECK(pid > 0);
 		status = reap(pid);
 		if (status != n && wrong++ < 5)
-			ktap_note("round %ld: status %d, not %ld", i, status, n);
+			ktap_note("round %ld: status %d, not %ld", i, status,
+				  n);
 	}
 	CHECK_EQ(wrong, 0);
 	return KTAP_OK;
@@ -149,7 +150,8 @@ static int exec_fails(void)
 int main(int argc, char **argv)
 {
 	static const struct ktap_test tests[] = {
-		{ "fork, exec, exit, wait: all statuses right", fork_exec_wait },
+		{ "fork, exec, exit, wait: all statuses right",
+		  fork_exec_wait },
 		{ "32 children alive together", many_at_once },
 		{ "fork without exec: memory apart", fork_only },
 		{ "parent's memory untouched by children", parent_untouched },

@@ -17,49 +17,49 @@ typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* System call numbers of i386. */
-#define NR_exit			1
-#define NR_fork			2
-#define NR_read			3
-#define NR_write		4
-#define NR_close		6
-#define NR_waitpid		7
-#define NR_execve		11
-#define NR_getpid		20
-#define NR_kill			37
-#define NR_pipe			42
-#define NR_brk			45
-#define NR_getppid		64
-#define NR_sigaction		67
-#define NR_sigreturn		119
-#define NR_munmap		91
-#define NR_mprotect		125
-#define NR_sched_yield		158
-#define NR_rt_sigreturn		173
-#define NR_rt_sigaction		174
-#define NR_mmap2		192
-#define NR_gettid		224
-#define NR_set_thread_area	243
-#define NR_clock_gettime	265
+#define NR_exit 1
+#define NR_fork 2
+#define NR_read 3
+#define NR_write 4
+#define NR_close 6
+#define NR_waitpid 7
+#define NR_execve 11
+#define NR_getpid 20
+#define NR_kill 37
+#define NR_pipe 42
+#define NR_brk 45
+#define NR_getppid 64
+#define NR_sigaction 67
+#define NR_sigreturn 119
+#define NR_munmap 91
+#define NR_mprotect 125
+#define NR_sched_yield 158
+#define NR_rt_sigreturn 173
+#define NR_rt_sigaction 174
+#define NR_mmap2 192
+#define NR_gettid 224
+#define NR_set_thread_area 243
+#define NR_clock_gettime 265
 
-#define ENOSYS		38
-#define EFAULT		14
-#define EBADF		9
+#define ENOSYS 38
+#define EFAULT 14
+#define EBADF 9
 
-#define SIGILL		4
-#define SIGTRAP		5
-#define SIGBUS		7
-#define SIGFPE		8
-#define SIGUSR1		10
-#define SIGSEGV		11
-#define SIGUSR2		12
-#define SI_KERNEL	0x80
+#define SIGILL 4
+#define SIGTRAP 5
+#define SIGBUS 7
+#define SIGFPE 8
+#define SIGUSR1 10
+#define SIGSEGV 11
+#define SIGUSR2 12
+#define SI_KERNEL 0x80
 
 /* libgcc and libc that are not there; gcc may call these by itself. */
-__attribute__((optimize("no-tree-loop-distribute-patterns")))
-void *memset(void *p, int c, u32 n)
+__attribute__((optimize("no-tree-loop-distribute-patterns"))) void *
+memset(void *p, int c, u32 n)
 {
 	u8 *to = p;
 
@@ -68,8 +68,8 @@ void *memset(void *p, int c, u32 n)
 	return p;
 }
 
-__attribute__((optimize("no-tree-loop-distribute-patterns")))
-void *memcpy(void *p, const void *q, u32 n)
+__attribute__((optimize("no-tree-loop-distribute-patterns"))) void *
+memcpy(void *p, const void *q, u32 n)
 {
 	u8 *to = p;
 	const u8 *from = q;
@@ -83,17 +83,18 @@ static int int80(u32 nr, u32 a, u32 b, u32 c, u32 d, u32 e)
 {
 	int ret;
 
-	asm volatile("int $0x80" : "=a" (ret) :
-		     "0" (nr), "b" (a), "c" (b), "d" (c), "S" (d), "D" (e) :
-		     "memory");
+	asm volatile("int $0x80"
+		     : "=a"(ret)
+		     : "0"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+		     : "memory");
 	return ret;
 }
 
-#define sys0(nr)		int80(nr, 0, 0, 0, 0, 0)
-#define sys1(nr, a)		int80(nr, (u32)(a), 0, 0, 0, 0)
-#define sys2(nr, a, b)		int80(nr, (u32)(a), (u32)(b), 0, 0, 0)
-#define sys3(nr, a, b, c)	int80(nr, (u32)(a), (u32)(b), (u32)(c), 0, 0)
-#define sys4(nr, a, b, c, d)	\
+#define sys0(nr) int80(nr, 0, 0, 0, 0, 0)
+#define sys1(nr, a) int80(nr, (u32)(a), 0, 0, 0, 0)
+#define sys2(nr, a, b) int80(nr, (u32)(a), (u32)(b), 0, 0, 0)
+#define sys3(nr, a, b, c) int80(nr, (u32)(a), (u32)(b), (u32)(c), 0, 0)
+#define sys4(nr, a, b, c, d) \
 	int80(nr, (u32)(a), (u32)(b), (u32)(c), (u32)(d), 0)
 
 /* Six arguments: the last one in EBP, which the compiler wants itself. */
@@ -114,7 +115,8 @@ static int sys6(u32 nr, u32 a, u32 b, u32 c, u32 d, u32 e, u32 f)
 		     "int $0x80\n\t"
 		     "pop %%ebx\n\t"
 		     "pop %%ebp"
-		     : "=a" (ret) : "0" (args)
+		     : "=a"(ret)
+		     : "0"(args)
 		     : "ecx", "edx", "esi", "edi", "memory");
 	return ret;
 }
@@ -177,40 +179,40 @@ static int failed_check(int at, const char *what, u32 a, u32 b)
 	return 1;
 }
 
-#define CHECK_EQ(a, b)							\
-	do {								\
-		u32 _a = (u32)(a), _b = (u32)(b);			\
-									\
-		if (_a != _b)						\
+#define CHECK_EQ(a, b)                                                       \
+	do {                                                                 \
+		u32 _a = (u32)(a), _b = (u32)(b);                            \
+                                                                             \
+		if (_a != _b)                                                \
 			return failed_check(__LINE__, #a " == " #b, _a, _b); \
 	} while (0)
 
-#define CHECK(cond)	CHECK_EQ(!(cond), 0)
+#define CHECK(cond) CHECK_EQ(!(cond), 0)
 
 /* ---- Start ---- */
 
 asm(".pushsection .text\n"
-"	.globl _start\n"
-"_start:\n"
-"	mov %esp, %eax\n"
-"	and $-16, %esp\n"
-"	sub $12, %esp\n"
-"	push %eax\n"
-"	call start\n"
-"	hlt\n"
-"	.popsection\n");
+    "	.globl _start\n"
+    "_start:\n"
+    "	mov %esp, %eax\n"
+    "	and $-16, %esp\n"
+    "	sub $12, %esp\n"
+    "	push %eax\n"
+    "	call start\n"
+    "	hlt\n"
+    "	.popsection\n");
 
 static const char *own_path;
-static u32 vdso_entry;		/* AT_SYSINFO, 0 if there is none */
+static u32 vdso_entry; /* AT_SYSINFO, 0 if there is none */
 static struct {
 	u16 cs, ss, ds, es, fs, gs;
-} first;			/* selectors at the first instruction, nearly */
+} first; /* selectors at the first instruction, nearly */
 
 static u32 read_gs(void)
 {
 	u32 gs;
 
-	asm volatile("mov %%gs, %0" : "=r" (gs));
+	asm volatile("mov %%gs, %0" : "=r"(gs));
 	return gs & 0xffff;
 }
 
@@ -218,7 +220,7 @@ static u32 gs_word(void)
 {
 	u32 word;
 
-	asm volatile("mov %%gs:0, %0" : "=r" (word) : : "memory");
+	asm volatile("mov %%gs:0, %0" : "=r"(word) : : "memory");
 	return word;
 }
 
@@ -239,8 +241,8 @@ static int flags_word(void)
 {
 	u32 flags;
 
-	asm volatile("pushf; pop %0" : "=r" (flags));
-	CHECK_EQ(flags & 0x3200, 0x0200);	/* IF set, IOPL 0 */
+	asm volatile("pushf; pop %0" : "=r"(flags));
+	CHECK_EQ(flags & 0x3200, 0x0200); /* IF set, IOPL 0 */
 	return 0;
 }
 
@@ -276,7 +278,7 @@ static int registers_kept(void)
 			     "mov %[in] + 12, %%esi\n\t"
 			     "mov %[in] + 16, %%edi\n\t"
 			     "mov %[in] + 20, %%ebp\n\t"
-			     "push $0x0ed7\n\t"	/* all arithmetic, DF, IF */
+			     "push $0x0ed7\n\t" /* all arithmetic, DF, IF */
 			     "popf\n\t"
 			     "int $0x80\n\t"
 			     "pushf\n\t"
@@ -289,8 +291,8 @@ static int registers_kept(void)
 			     "mov %%edi, %[out] + 16\n\t"
 			     "mov %%ebp, %[out] + 20\n\t"
 			     "popal"
-			     : [out] "+m" (out)
-			     : [in] "m" (in), [nr] "i" (NR_getppid)
+			     : [out] "+m"(out)
+			     : [in] "m"(in), [nr] "i"(NR_getppid)
 			     : "memory", "cc");
 		for (int j = 0; j < 6; j++)
 			CHECK_EQ(out[j], in[j]);
@@ -408,7 +410,8 @@ static int pipe_contents(void)
 	CHECK(pid > 0);
 	for (int i = 0; i < 20; i++) {
 		for (u32 n = 0; n < sizeof(got);) {
-			int ret = sys3(NR_read, fds[0], got + n, sizeof(got) - n);
+			int ret =
+				sys3(NR_read, fds[0], got + n, sizeof(got) - n);
 
 			CHECK(ret > 0);
 			n += ret;
@@ -428,7 +431,9 @@ static int vdso_call(u32 nr)
 {
 	int ret;
 
-	asm volatile("call *%2" : "=a" (ret) : "0" (nr), "r" (vdso_entry)
+	asm volatile("call *%2"
+		     : "=a"(ret)
+		     : "0"(nr), "r"(vdso_entry)
 		     : "memory", "cc");
 	return ret;
 }
@@ -470,7 +475,7 @@ struct user_desc {
 	u32 entry, base, limit, bits;
 };
 
-#define DESC_DATA	0x51	/* 32-bit, limit in pages, usable */
+#define DESC_DATA 0x51 /* 32-bit, limit in pages, usable */
 
 static u32 tls_selector(void *base, int entry)
 {
@@ -483,7 +488,7 @@ static u32 tls_selector(void *base, int entry)
 
 static void load_gs(u32 selector)
 {
-	asm volatile("mov %0, %%gs" : : "r" (selector) : "memory");
+	asm volatile("mov %0, %%gs" : : "r"(selector) : "memory");
 }
 
 static int tls_by_gs(void)
@@ -528,7 +533,7 @@ static int tls_by_gs(void)
 
 struct sigcontext32 {
 	u32 gs, fs, es, ds, di, si, bp, sp, bx, dx, cx, ax, trapno, err, ip, cs,
-	    flags, sp_at_signal, ss, fpstate;
+		flags, sp_at_signal, ss, fpstate;
 };
 
 struct ucontext32 {
@@ -549,25 +554,28 @@ struct old_sigaction32 {
 	u32 handler, mask, flags, restorer;
 };
 
-#define SA_SIGINFO	0x00000004
-#define SA_RESTORER	0x04000000
-#define SA_NODEFER	0x40000000
+#define SA_SIGINFO 0x00000004
+#define SA_RESTORER 0x04000000
+#define SA_NODEFER 0x40000000
 
 extern void rt_restorer(void), old_restorer(void);
 asm(".pushsection .text\n"
-"rt_restorer:\n"
-"	mov $173, %eax\n"
-"	int $0x80\n"
-"old_restorer:\n"
-"	pop %eax\n"
-"	mov $119, %eax\n"
-"	int $0x80\n"
-"	.popsection\n");
+    "rt_restorer:\n"
+    "	mov $173, %eax\n"
+    "	int $0x80\n"
+    "old_restorer:\n"
+    "	pop %eax\n"
+    "	mov $119, %eax\n"
+    "	int $0x80\n"
+    "	.popsection\n");
 
 static int on_signal(int sig, void *handler)
 {
 	struct rt_sigaction32 sa = {
-		(u32)handler, SA_SIGINFO | SA_RESTORER, (u32)rt_restorer, { 0, 0 },
+		(u32)handler,
+		SA_SIGINFO | SA_RESTORER,
+		(u32)rt_restorer,
+		{ 0, 0 },
 	};
 
 	return sys4(NR_rt_sigaction, sig, &sa, 0, 8);
@@ -581,7 +589,7 @@ static void note_signal(int sig, struct siginfo32 *info, struct ucontext32 *uc)
 	handled_gs = uc->mc.gs;
 	handled_cs = uc->mc.cs;
 	handled_ss = uc->mc.ss;
-	load_gs(0);		/* the return has to bring it back */
+	load_gs(0); /* the return has to bring it back */
 }
 
 static void note_old_signal(int sig)
@@ -602,9 +610,10 @@ static int new_signal_frame(void)
 		int ret;
 
 		handled = 0;
-		asm volatile("int $0x80" : "=a" (ret), "+S" (esi) :
-			     "0" (NR_kill), "b" (sys0(NR_getpid)),
-			     "c" (SIGUSR1) : "memory");
+		asm volatile("int $0x80"
+			     : "=a"(ret), "+S"(esi)
+			     : "0"(NR_kill), "b"(sys0(NR_getpid)), "c"(SIGUSR1)
+			     : "memory");
 		CHECK_EQ(ret, 0);
 		CHECK_EQ(esi, ~ebx);
 		CHECK_EQ(handled, SIGUSR1 << 16 | SIGUSR1);
@@ -621,7 +630,10 @@ static int new_signal_frame(void)
 static int old_signal_frame(void)
 {
 	struct old_sigaction32 sa = {
-		(u32)note_old_signal, 0, SA_RESTORER, (u32)old_restorer,
+		(u32)note_old_signal,
+		0,
+		SA_RESTORER,
+		(u32)old_restorer,
 	};
 
 	CHECK_EQ(sys3(NR_sigaction, SIGUSR2, &sa, 0), 0);
@@ -655,21 +667,22 @@ static void note_fault(int sig, struct siginfo32 *info, struct ucontext32 *uc)
 }
 
 /* Run an instruction; the handler comes back behind it. */
-#define TRY(insn)							\
-	do {								\
-		memset(&fault, 0, sizeof(fault));			\
-		asm volatile("movl $1f, fault_resume\n\t"		\
-			     insn "\n"					\
-			     "1:" : "+m" (fault_resume) :		\
-			     : "eax", "ecx", "edx", "memory", "cc");	\
+#define TRY(insn)                                                    \
+	do {                                                         \
+		memset(&fault, 0, sizeof(fault));                    \
+		asm volatile("movl $1f, fault_resume\n\t" insn "\n"  \
+			     "1:"                                    \
+			     : "+m"(fault_resume)                    \
+			     :                                       \
+			     : "eax", "ecx", "edx", "memory", "cc"); \
 	} while (0)
 
-#define CHECK_TRAP(sig_, trapno_, err_)					\
-	do {								\
-		CHECK_EQ(fault.sig, sig_);				\
-		CHECK_EQ(fault.trapno, trapno_);			\
-		CHECK_EQ(fault.err, err_);				\
-		CHECK_EQ(fault.cs, 0x23);				\
+#define CHECK_TRAP(sig_, trapno_, err_)          \
+	do {                                     \
+		CHECK_EQ(fault.sig, sig_);       \
+		CHECK_EQ(fault.trapno, trapno_); \
+		CHECK_EQ(fault.err, err_);       \
+		CHECK_EQ(fault.cs, 0x23);        \
 	} while (0)
 
 static const u32 bounds[2] __attribute__((used)) = { 10, 20 };
@@ -700,7 +713,7 @@ static int exceptions(void)
 	CHECK_EQ(fault.code, SI_KERNEL);
 	TRY("mov $0x7fffffff, %%eax; add $1, %%eax; into");
 	CHECK_TRAP(SIGSEGV, 4, 0);
-	TRY("xor %%eax, %%eax; into");	/* no overflow, no trap */
+	TRY("xor %%eax, %%eax; into"); /* no overflow, no trap */
 	CHECK_EQ(fault.sig, 0);
 	TRY("mov $15, %%eax; bound %%eax, bounds");
 	CHECK_EQ(fault.sig, 0);
@@ -716,9 +729,9 @@ static int exceptions(void)
 	CHECK_TRAP(SIGSEGV, 13, 0);
 	TRY("int $0x81");
 	CHECK_TRAP(SIGSEGV, 13, 0x81 * 8 + 2);
-	TRY("mov $0x18, %%eax; mov %%eax, %%es");	/* the kernel's data */
+	TRY("mov $0x18, %%eax; mov %%eax, %%es"); /* the kernel's data */
 	CHECK_TRAP(SIGSEGV, 13, 0x18);
-	TRY("mov $0x23, %%eax; mov %%eax, %%ss");	/* code */
+	TRY("mov $0x23, %%eax; mov %%eax, %%ss"); /* code */
 	CHECK_TRAP(SIGSEGV, 13, 0x20);
 	TRY("lcall $0x10, $0");
 	CHECK_TRAP(SIGSEGV, 13, 0x10);
@@ -729,25 +742,25 @@ static int exceptions(void)
 
 extern u64 long_mode_value(void);
 asm(".pushsection .text\n"
-"	.code64\n"
-"in_long_mode:\n"
-"	mov $0x123456789abcdef0, %r8\n"
-"	mov $110, %eax\n"		/* getppid, the 64-bit number */
-"	push %rbx\n"
-"	syscall\n"
-"	pop %rbx\n"
-"	mov %eax, long_mode_ppid(%rip)\n"
-"	mov %cs, long_mode_cs(%rip)\n"
-"	mov %r8, %rax\n"
-"	mov %r8, %rdx\n"
-"	shr $32, %rdx\n"
-"	mov %eax, %eax\n"
-"	lretl\n"
-"	.code32\n"
-"long_mode_value:\n"
-"	lcall $0x33, $in_long_mode\n"
-"	ret\n"
-"	.popsection\n");
+    "	.code64\n"
+    "in_long_mode:\n"
+    "	mov $0x123456789abcdef0, %r8\n"
+    "	mov $110, %eax\n" /* getppid, the 64-bit number */
+    "	push %rbx\n"
+    "	syscall\n"
+    "	pop %rbx\n"
+    "	mov %eax, long_mode_ppid(%rip)\n"
+    "	mov %cs, long_mode_cs(%rip)\n"
+    "	mov %r8, %rax\n"
+    "	mov %r8, %rdx\n"
+    "	shr $32, %rdx\n"
+    "	mov %eax, %eax\n"
+    "	lretl\n"
+    "	.code32\n"
+    "long_mode_value:\n"
+    "	lcall $0x33, $in_long_mode\n"
+    "	ret\n"
+    "	.popsection\n");
 
 static volatile u32 long_mode_ppid __attribute__((used));
 static volatile u16 long_mode_cs __attribute__((used));
@@ -796,17 +809,17 @@ __attribute__((used, noreturn)) void start(u32 *stack)
 	int failed = 0;
 
 	asm volatile("mov %%cs, %0\n\tmov %%ss, %1\n\tmov %%ds, %2\n\t"
-		     "mov %%es, %3\n\tmov %%fs, %4\n\tmov %%gs, %5" :
-		     "=m" (first.cs), "=m" (first.ss), "=m" (first.ds),
-		     "=m" (first.es), "=m" (first.fs), "=m" (first.gs));
+		     "mov %%es, %3\n\tmov %%fs, %4\n\tmov %%gs, %5"
+		     : "=m"(first.cs), "=m"(first.ss), "=m"(first.ds),
+		       "=m"(first.es), "=m"(first.fs), "=m"(first.gs));
 	if (argc == 2 && argv[1][0] == '-' && argv[1][2] == 'c')
 		sys1(NR_exit, 42);
-	while (*auxv)		/* the environment */
+	while (*auxv) /* the environment */
 		auxv++;
 	for (auxv++; auxv[0]; auxv += 2) {
-		if (auxv[0] == 31)	/* AT_EXECFN */
+		if (auxv[0] == 31) /* AT_EXECFN */
 			own_path = (const char *)auxv[1];
-		if (auxv[0] == 32)	/* AT_SYSINFO */
+		if (auxv[0] == 32) /* AT_SYSINFO */
 			vdso_entry = auxv[1];
 	}
 	put("KTAP version 1");

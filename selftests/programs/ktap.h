@@ -23,11 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KTAP_OK		0
-#define KTAP_FAIL	1
-#define KTAP_SKIPPED	4
+#define KTAP_OK 0
+#define KTAP_FAIL 1
+#define KTAP_SKIPPED 4
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /**
  * struct ktap_test - one line of the plan
@@ -41,8 +41,8 @@ struct ktap_test {
 
 static char ktap_reason[128];
 
-__attribute__((format(printf, 2, 0)))
-static inline void ktap_vline(const char *prefix, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static inline void
+ktap_vline(const char *prefix, const char *fmt, va_list ap)
 {
 	char line[512];
 	size_t len;
@@ -58,14 +58,14 @@ static inline void ktap_vline(const char *prefix, const char *fmt, va_list ap)
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret <= 0)
-			_exit(KTAP_FAIL);	/* nobody is listening */
+			_exit(KTAP_FAIL); /* nobody is listening */
 		done += ret;
 	}
 }
 
 /* A line that is compared. */
-__attribute__((format(printf, 1, 2)))
-static inline void ktap_line(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static inline void
+ktap_line(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -75,8 +75,8 @@ static inline void ktap_line(const char *fmt, ...)
 }
 
 /* A line that is not: times, addresses, counts, and why something failed. */
-__attribute__((format(printf, 1, 2)))
-static inline void ktap_note(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static inline void
+ktap_note(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -86,43 +86,45 @@ static inline void ktap_note(const char *fmt, ...)
 }
 
 /* Leave a test that cannot run here. The reason is compared: keep it plain. */
-#define SKIP(...)							\
-	do {								\
+#define SKIP(...)                                                        \
+	do {                                                             \
 		snprintf(ktap_reason, sizeof(ktap_reason), __VA_ARGS__); \
-		return KTAP_SKIPPED;					\
+		return KTAP_SKIPPED;                                     \
 	} while (0)
 
-#define CHECK(cond)							\
-	do {								\
-		if (!(cond)) {						\
-			ktap_note("%s:%d: not so: %s (errno %d)",	\
-				  __FILE__, __LINE__, #cond, errno);	\
-			return KTAP_FAIL;				\
-		}							\
+#define CHECK(cond)                                                         \
+	do {                                                                \
+		if (!(cond)) {                                              \
+			ktap_note("%s:%d: not so: %s (errno %d)", __FILE__, \
+				  __LINE__, #cond, errno);                  \
+			return KTAP_FAIL;                                   \
+		}                                                           \
 	} while (0)
 
-#define CHECK_EQ(a, b)							\
-	do {								\
-		uint64_t _a = (uint64_t)(a), _b = (uint64_t)(b);	\
-									\
-		if (_a != _b) {						\
-			ktap_note("%s:%d: %s is %#llx, not %#llx (%s; errno %d)", \
-				  __FILE__, __LINE__, #a,		\
-				  (unsigned long long)_a,		\
-				  (unsigned long long)_b, #b, errno);	\
-			return KTAP_FAIL;				\
-		}							\
+#define CHECK_EQ(a, b)                                                          \
+	do {                                                                    \
+		uint64_t _a = (uint64_t)(a), _b = (uint64_t)(b);                \
+                                                                                \
+		if (_a != _b) {                                                 \
+			ktap_note(                                              \
+				"%s:%d: %s is %#llx, not %#llx (%s; errno %d)", \
+				__FILE__, __LINE__, #a,                         \
+				(unsigned long long)_a,                         \
+				(unsigned long long)_b, #b, errno);             \
+			return KTAP_FAIL;                                       \
+		}                                                               \
 	} while (0)
 
 /* Run a test's helper that itself uses CHECK(). */
-#define CHECK_RUN(call)							\
-	do {								\
-		int _ret = (call);					\
-									\
-		if (_ret) {						\
-			ktap_note("%s:%d: from %s", __FILE__, __LINE__, #call); \
-			return _ret;					\
-		}							\
+#define CHECK_RUN(call)                                                 \
+	do {                                                            \
+		int _ret = (call);                                      \
+                                                                        \
+		if (_ret) {                                             \
+			ktap_note("%s:%d: from %s", __FILE__, __LINE__, \
+				  #call);                               \
+			return _ret;                                    \
+		}                                                       \
 	} while (0)
 
 static inline long ktap_ms(void)

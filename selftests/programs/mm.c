@@ -46,13 +46,13 @@ static int expect_fault(uint64_t addr, int code, uint64_t err)
 }
 
 /* An access that faults, at the address itself or at another. */
-#define CHECK_FAULT_AT(access, addr, at, code, err)			\
-	do {								\
-		fault_catch(access, (uint64_t)(addr), 0xff);		\
-		CHECK_RUN(expect_fault((uint64_t)(at), code, err));	\
+#define CHECK_FAULT_AT(access, addr, at, code, err)                 \
+	do {                                                        \
+		fault_catch(access, (uint64_t)(addr), 0xff);        \
+		CHECK_RUN(expect_fault((uint64_t)(at), code, err)); \
 	} while (0)
 
-#define CHECK_FAULT(access, addr, code, err)				\
+#define CHECK_FAULT(access, addr, code, err) \
 	CHECK_FAULT_AT(access, addr, addr, code, err)
 
 /* ---- Mapping and unmapping ---- */
@@ -82,8 +82,8 @@ static int unmapped_is_gone(void)
 		memset(p, round, 4 * PAGE);
 		CHECK(!munmap(p + PAGE, PAGE));
 		CHECK_FAULT(touch_read, p + PAGE + 123, SEGV_MAPERR, PF_USER);
-		CHECK_FAULT(touch_write, p + PAGE,
-			    SEGV_MAPERR, PF_USER | PF_WRITE);
+		CHECK_FAULT(touch_write, p + PAGE, SEGV_MAPERR,
+			    PF_USER | PF_WRITE);
 		CHECK_EQ(p[PAGE - 1], (char)round);
 		CHECK_EQ(p[2 * PAGE], (char)round);
 		CHECK(!munmap(p, 4 * PAGE));
@@ -100,16 +100,17 @@ static int fixed_over_existing(void)
 	for (int round = 0; round < 50; round++) {
 		memset(p, 'a' + round % 26, 8 * PAGE);
 		CHECK(mmap(p + 2 * PAGE, 3 * PAGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-		      p + 2 * PAGE);
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+			   0) == p + 2 * PAGE);
 		for (unsigned long i = 0; i < 8 * PAGE; i += 64) {
 			bool fresh = i >= 2 * PAGE && i < 5 * PAGE;
 
 			CHECK_EQ(p[i], fresh ? 0 : 'a' + round % 26);
 		}
 	}
-	CHECK(mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
-		   MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED);
+	CHECK(mmap(p, PAGE, PROT_READ,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		   0) == MAP_FAILED);
 	CHECK_EQ(errno, EEXIST);
 	CHECK(!munmap(p, 8 * PAGE));
 	return KTAP_OK;
@@ -130,8 +131,9 @@ static int remap_moves(void)
 		CHECK(q == target);
 		CHECK_EQ(checksum(CHECKSUM_INIT, q, LEN), sum);
 		CHECK_FAULT(touch_read, p, SEGV_MAPERR, PF_USER);
-		CHECK(mmap(p, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-			   MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == p);
+		CHECK(mmap(p, LEN, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			   -1, 0) == p);
 		target = p;
 		p = q;
 	}
@@ -144,8 +146,7 @@ static int remap_moves(void)
 		CHECK_EQ(q[i], 0);
 	CHECK(mremap(q, 4 * LEN, LEN, 0) == q);
 	CHECK_EQ(checksum(CHECKSUM_INIT, q, LEN), sum);
-	CHECK_FAULT(touch_read, q + LEN, SEGV_MAPERR,
-		    PF_USER);
+	CHECK_FAULT(touch_read, q + LEN, SEGV_MAPERR, PF_USER);
 	CHECK(!munmap(q, LEN));
 	return KTAP_OK;
 }
@@ -193,8 +194,7 @@ static int many_areas(void)
 		CHECK(!munmap(p + i * PAGE, PAGE));
 	for (unsigned long i = 0; i < AREAS; i += 2)
 		CHECK_EQ(*(uint64_t *)(p + i * PAGE), i * 0x9e3779b97f4a7c15);
-	CHECK_FAULT(touch_read, p + 77 * PAGE,
-		    SEGV_MAPERR, PF_USER);
+	CHECK_FAULT(touch_read, p + 77 * PAGE, SEGV_MAPERR, PF_USER);
 	CHECK(!munmap(p, AREAS * PAGE));
 	return KTAP_OK;
 }
@@ -210,10 +210,9 @@ static int protect_none(void)
 	for (int round = 0; round < 100; round++) {
 		p[5] = round;
 		CHECK(!mprotect(p, PAGE, PROT_NONE));
-		CHECK_FAULT(touch_read, p + 5, SEGV_ACCERR,
-			    PF_USER);
-		CHECK_FAULT(touch_write, p + 6,
-			    SEGV_ACCERR, PF_USER | PF_WRITE);
+		CHECK_FAULT(touch_read, p + 5, SEGV_ACCERR, PF_USER);
+		CHECK_FAULT(touch_write, p + 6, SEGV_ACCERR,
+			    PF_USER | PF_WRITE);
 		CHECK_EQ(p[PAGE], 'x');
 		CHECK(!mprotect(p, PAGE, PROT_READ | PROT_WRITE));
 		CHECK_EQ(p[5], (char)round);
@@ -230,8 +229,8 @@ static int protect_read_only(void)
 	for (int round = 0; round < 100; round++) {
 		CHECK_EQ(fault_catch(touch_write, (uint64_t)p + 9, round), 0);
 		CHECK(!mprotect(p, PAGE, PROT_READ));
-		CHECK_FAULT(touch_write, p + 9,
-			    SEGV_ACCERR, PF_USER | PF_WRITE | PF_PRESENT);
+		CHECK_FAULT(touch_write, p + 9, SEGV_ACCERR,
+			    PF_USER | PF_WRITE | PF_PRESENT);
 		CHECK_EQ(p[9], (char)round);
 		CHECK(!mprotect(p, PAGE, PROT_READ | PROT_WRITE));
 	}
@@ -239,8 +238,7 @@ static int protect_read_only(void)
 	/* Never touched: nothing is present, but a write is still refused. */
 	p = map_anon(PAGE, PROT_READ, MAP_PRIVATE);
 	CHECK(p != MAP_FAILED);
-	CHECK_FAULT(touch_write, p, SEGV_ACCERR,
-		    PF_USER | PF_WRITE);
+	CHECK_FAULT(touch_write, p, SEGV_ACCERR, PF_USER | PF_WRITE);
 	CHECK_EQ(p[0], 0);
 	/* Now the zero page is there. */
 	CHECK_FAULT(touch_write, p, SEGV_ACCERR,
@@ -283,16 +281,15 @@ static int no_exec(void)
 	CHECK_FAULT_AT(touch_exec, p + PAGE - 8, p + PAGE, SEGV_ACCERR,
 		       PF_USER | PF_INSTR | PF_PRESENT);
 	CHECK(!munmap(p, 2 * PAGE));
-	CHECK_FAULT(touch_exec, p, SEGV_MAPERR,
-		    PF_USER | PF_INSTR);
+	CHECK_FAULT(touch_exec, p, SEGV_MAPERR, PF_USER | PF_INSTR);
 	return KTAP_OK;
 }
 
 /* Writable and executable at once: each new code is what runs. */
 static int self_modifying(void)
 {
-	unsigned char *p = map_anon(PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
-				    MAP_PRIVATE);
+	unsigned char *p =
+		map_anon(PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE);
 	uint32_t (*fn)(void) = (void *)p;
 
 	CHECK(p != MAP_FAILED);
@@ -323,7 +320,7 @@ static int two_views_of_code(void)
 	for (uint32_t i = 0; i < 500; i++) {
 		put_code(rw, i);
 		asm volatile("" ::: "memory");
-		CHECK_EQ(((uint32_t (*)(void))rx)(), i);
+		CHECK_EQ(((uint32_t(*)(void))rx)(), i);
 	}
 	CHECK_FAULT(touch_exec, rw, SEGV_ACCERR,
 		    PF_USER | PF_INSTR | PF_PRESENT);
@@ -576,7 +573,7 @@ static int shared_file(void)
 /* ---- Large, low, high ---- */
 
 /* Of the sweep's 64 MiB; found by running it, the same on every machine. */
-#define SWEEP_64_SUM	0x927a0ff61d7ea0cfULL
+#define SWEEP_64_SUM 0x927a0ff61d7ea0cfULL
 
 static int large_sweep(void)
 {
@@ -623,7 +620,8 @@ static int large_holes(void)
 		if (i % 7)
 			CHECK_EQ(*(uint64_t *)(p + i * PAGE), i + 1);
 		else if (i % 21 == 0)
-			CHECK_FAULT(touch_read, p + i * PAGE, SEGV_MAPERR, PF_USER);
+			CHECK_FAULT(touch_read, p + i * PAGE, SEGV_MAPERR,
+				    PF_USER);
 	}
 	CHECK(!munmap(p, PAGES * PAGE));
 	return KTAP_OK;
@@ -631,18 +629,20 @@ static int large_holes(void)
 
 static int use_at(uint64_t addr)
 {
-	char *p = mmap((void *)addr, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		       MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	char *p = mmap((void *)addr, PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		       0);
 
 	if (p == MAP_FAILED && errno == EEXIST)
 		return -1;
 	CHECK_EQ((uint64_t)p, addr);
 	CHECK_EQ(p[0] | p[PAGE - 1], 0);
 	fill(p, PAGE, addr | 1);
-	CHECK_EQ(checksum(CHECKSUM_INIT, p, PAGE),
-		 ({ static char same[4096];
-		    fill(same, PAGE, addr | 1);
-		    checksum(CHECKSUM_INIT, same, PAGE); }));
+	CHECK_EQ(checksum(CHECKSUM_INIT, p, PAGE), ({
+			 static char same[4096];
+			 fill(same, PAGE, addr | 1);
+			 checksum(CHECKSUM_INIT, same, PAGE);
+		 }));
 	CHECK(!munmap(p, PAGE));
 	CHECK_FAULT(touch_read, addr, SEGV_MAPERR, PF_USER);
 	return KTAP_OK;
@@ -682,8 +682,9 @@ static int highest_address(void)
 	 */
 	CHECK_EQ(fault_catch(touch_read, 0x7ffffffff000, 0), SIGSEGV);
 	CHECK_EQ(fault.addr, 0x7ffffffff000);
-	CHECK(mmap((void *)0xffff800000000000, PAGE, PROT_READ, MAP_PRIVATE |
-		   MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED);
+	CHECK(mmap((void *)0xffff800000000000, PAGE, PROT_READ,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		   0) == MAP_FAILED);
 	CHECK_EQ(errno, ENOMEM);
 	return KTAP_OK;
 }
@@ -692,7 +693,7 @@ static int highest_address(void)
 
 __attribute__((noinline)) static uint64_t descend(int levels)
 {
-	volatile uint64_t block[512];	/* a page each */
+	volatile uint64_t block[512]; /* a page each */
 	uint64_t below;
 
 	block[0] = levels;
@@ -746,7 +747,7 @@ static int stack_overflows(void)
 
 static void write_long(uint64_t addr, uint64_t value)
 {
-	asm volatile("movq %0, (%1)" : : "r" (value), "r" (addr) : "memory");
+	asm volatile("movq %0, (%1)" : : "r"(value), "r"(addr) : "memory");
 }
 
 static int guard_page(void)
@@ -756,16 +757,14 @@ static int guard_page(void)
 	CHECK(p != MAP_FAILED);
 	CHECK(!mprotect(p + PAGE, 16 * PAGE, PROT_READ | PROT_WRITE));
 	memset(p + PAGE, 1, 16 * PAGE);
-	CHECK_FAULT(touch_write, p + PAGE - 1,
-		    SEGV_ACCERR, PF_USER | PF_WRITE);
-	CHECK_FAULT(touch_write, p + 17 * PAGE,
-		    SEGV_ACCERR, PF_USER | PF_WRITE);
-	CHECK_FAULT(touch_exec, p, SEGV_ACCERR,
-		    PF_USER | PF_INSTR);
+	CHECK_FAULT(touch_write, p + PAGE - 1, SEGV_ACCERR, PF_USER | PF_WRITE);
+	CHECK_FAULT(touch_write, p + 17 * PAGE, SEGV_ACCERR,
+		    PF_USER | PF_WRITE);
+	CHECK_FAULT(touch_exec, p, SEGV_ACCERR, PF_USER | PF_INSTR);
 	/* An access across the border faults at the second page. */
 	CHECK_FAULT_AT(write_long, p + 17 * PAGE - 4, p + 17 * PAGE,
 		       SEGV_ACCERR, PF_USER | PF_WRITE);
-	CHECK_EQ(p[17 * PAGE - 4], 1);	/* and has written nothing */
+	CHECK_EQ(p[17 * PAGE - 4], 1); /* and has written nothing */
 	CHECK(!munmap(p, 18 * PAGE));
 	return KTAP_OK;
 }
@@ -787,24 +786,31 @@ static int null_pointer(void)
 static int kernel_addresses(void)
 {
 	static const uint64_t addrs[] = {
-		0xffff800000000000,	/* first: hypervisor's hole */
-		0xffff878000000000,	/* hole, slot 271: Ringlet's windows */
-		0xffff878000001000, 0xffff878000040000, 0xffff878040000000,
-		0xffff87ffffffffff,	/* last of the hole */
-		0xffff888000000000,	/* direct map */
-		0xffff888000100000, 0xffff888001000000,
-		0xffffc90000000000,	/* vmalloc */
-		0xffffea0000000000,	/* struct page */
-		0xfffffe0000000000,	/* CPU entry area */
+		0xffff800000000000, /* first: hypervisor's hole */
+		0xffff878000000000, /* hole, slot 271: Ringlet's windows */
+		0xffff878000001000,
+		0xffff878000040000,
+		0xffff878040000000,
+		0xffff87ffffffffff, /* last of the hole */
+		0xffff888000000000, /* direct map */
+		0xffff888000100000,
+		0xffff888001000000,
+		0xffffc90000000000, /* vmalloc */
+		0xffffea0000000000, /* struct page */
+		0xfffffe0000000000, /* CPU entry area */
 		0xfffffe0000001000,
-		0xffffffff80000000,	/* kernel image, and around it */
-		0xffffffff81000000, 0xffffffff82000000,
-		0xffffffffa0000000, 0xffffffffc0000000,
+		0xffffffff80000000, /* kernel image, and around it */
+		0xffffffff81000000,
+		0xffffffff82000000,
+		0xffffffffa0000000,
+		0xffffffffc0000000,
 		0xffffffffff000000,
-		0xffffffffffc00000,	/* the 2 MiB at the very top, where */
-		0xffffffffffe00000,	/* Ringlet's shared page appears in */
-		0xffffffffffffc000,	/* guest kernel mode */
-		0xffffffffffffd000, 0xffffffffffffd008, 0xffffffffffffe000,
+		0xffffffffffc00000, /* the 2 MiB at the very top, where */
+		0xffffffffffe00000, /* Ringlet's shared page appears in */
+		0xffffffffffffc000, /* guest kernel mode */
+		0xffffffffffffd000,
+		0xffffffffffffd008,
+		0xffffffffffffe000,
 		0xffffffffffffffff,
 	};
 
@@ -830,8 +836,8 @@ static int kernel_slots(void)
 
 		CHECK_FAULT(touch_read, addr, SEGV_MAPERR,
 			    PF_USER | PF_PRESENT);
-		CHECK_FAULT(touch_write, addr + 0x1000,
-			    SEGV_MAPERR, PF_USER | PF_WRITE | PF_PRESENT);
+		CHECK_FAULT(touch_write, addr + 0x1000, SEGV_MAPERR,
+			    PF_USER | PF_WRITE | PF_PRESENT);
 	}
 	return KTAP_OK;
 }
@@ -844,7 +850,9 @@ static void read_by_rbp(uint64_t addr, uint64_t unused)
 		     "mov %0, %%rbp\n\t"
 		     "mov (%%rbp), %%rax\n\t"
 		     "mov %%rdx, %%rbp"
-		     : : "r" (addr) : "rax", "rdx", "memory");
+		     :
+		     : "r"(addr)
+		     : "rax", "rdx", "memory");
 }
 
 /* Non-canonical with 48 and with 57 bits: #GP, and no address is told. */
@@ -925,7 +933,8 @@ int main(int argc, char **argv)
 		{ "self-modifying code", self_modifying },
 		{ "code written through another mapping", two_views_of_code },
 		{ "copy on write, both ways", cow_both_ways },
-		{ "copy on write over three generations", cow_three_generations },
+		{ "copy on write over three generations",
+		  cow_three_generations },
 		{ "copy on write by the kernel", cow_by_the_kernel },
 		{ "shared memory over fork", shared_over_fork },
 		{ "private file mapping", private_file },

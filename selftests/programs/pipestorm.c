@@ -20,7 +20,7 @@
 #include "ktap.h"
 #include "util.h"
 
-enum { MESSAGE_MAX = 9000 };	/* more than two pages, less than a pipe */
+enum { MESSAGE_MAX = 9000 }; /* more than two pages, less than a pipe */
 
 static long rounds;
 
@@ -85,7 +85,7 @@ static int pipe_ping_pong(void)
 	CHECK_RUN(ping_pong(to[1], from[0], rounds));
 	close(to[1]);
 	CHECK_EQ(reap(pid), 0);
-	CHECK_EQ(read(from[0], &(char){ 0 }, 1), 0);	/* end of file */
+	CHECK_EQ(read(from[0], &(char){ 0 }, 1), 0); /* end of file */
 	close(from[0]);
 	return KTAP_OK;
 }
@@ -192,7 +192,8 @@ static void count_value(int sig, siginfo_t *info, void *context)
 static int queued_signals(void)
 {
 	struct sigaction sa = {
-		.sa_sigaction = count_value, .sa_flags = SA_SIGINFO | SA_RESTART,
+		.sa_sigaction = count_value,
+		.sa_flags = SA_SIGINFO | SA_RESTART,
 	};
 	pid_t pid, parent = getpid();
 
@@ -222,7 +223,8 @@ static int queued_signals(void)
 static int blocked_signals(void)
 {
 	struct sigaction sa = {
-		.sa_sigaction = count_value, .sa_flags = SA_SIGINFO,
+		.sa_sigaction = count_value,
+		.sa_flags = SA_SIGINFO,
 	};
 	sigset_t set, old, pending;
 
@@ -288,7 +290,7 @@ static int signal_ping_pong(void)
 	return KTAP_OK;
 }
 
-static volatile int depth, deepest;	/* volatile: raise() is a "leaf" to gcc */
+static volatile int depth, deepest; /* volatile: raise() is a "leaf" to gcc */
 static unsigned char depth_data[16][256];
 
 static void nest(int sig)
@@ -342,7 +344,8 @@ static void where_am_i(int sig)
 static int alternate_stack(void)
 {
 	struct sigaction sa = {
-		.sa_handler = where_am_i, .sa_flags = SA_ONSTACK,
+		.sa_handler = where_am_i,
+		.sa_flags = SA_ONSTACK,
 	};
 	stack_t ss = { .ss_size = ALT_SIZE };
 
@@ -402,11 +405,12 @@ static void clobber_all(int sig)
 		     "fninit\n\t"
 		     "fld1\n\t"
 		     "stc\n\t"
-		     : : : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9",
-		     "r10", "r11", "memory", "cc", "xmm0", "xmm1", "xmm2",
-		     "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-		     "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
-		     "st");
+		     :
+		     :
+		     : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10",
+		       "r11", "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3",
+		       "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+		       "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "st");
 	asm volatile("fstp %%st(0)" : : : "memory");
 }
 
@@ -423,58 +427,58 @@ struct window {
 
 extern void register_window(struct window *w, uint64_t spins);
 asm(".pushsection .text\n"
-"	.globl register_window\n"
-"	.type register_window, @function\n"
-"register_window:\n"
-"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
-"	mov %rdi, window_ptr(%rip)\n"
-"	mov %rsi, window_spins(%rip)\n"
-"	.irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
-"	movdqa 256 + \\n * 16(%rdi), %xmm\\n\n"
-"	.endr\n"
-"	mov 0(%rdi), %rax\n"
-"	mov 24(%rdi), %rdx\n"
-"	mov 32(%rdi), %rbx\n"
-"	mov 48(%rdi), %rbp\n"
-"	mov 56(%rdi), %rsi\n"
-"	.irp n,8,9,10,11,12,13,14,15\n"
-"	mov \\n * 8(%rdi), %r\\n\n"
-"	.endr\n"
-"	mov window_spins(%rip), %rcx\n"
-"	pushq 768(%rdi)\n"
-"	mov 40(%rdi), %rdi\n"
-"	popfq\n"
-/* LEA and JRCXZ leave the flags alone, so they are part of the pattern. */
-"1:	lea -1(%rcx), %rcx\n"
-"	jrcxz 2f\n"
-"	jmp 1b\n"
-"2:	pushfq\n"
-"	push %rdi\n"
-"	mov window_ptr(%rip), %rdi\n"
-"	mov %rax, 128(%rdi)\n"
-"	mov %rcx, 128 + 16(%rdi)\n"
-"	mov %rdx, 128 + 24(%rdi)\n"
-"	mov %rbx, 128 + 32(%rdi)\n"
-"	pop %rax\n"
-"	mov %rax, 128 + 40(%rdi)\n"
-"	mov %rbp, 128 + 48(%rdi)\n"
-"	mov %rsi, 128 + 56(%rdi)\n"
-"	.irp n,8,9,10,11,12,13,14,15\n"
-"	mov %r\\n, 128 + \\n * 8(%rdi)\n"
-"	.endr\n"
-"	popq 776(%rdi)\n"
-"	.irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
-"	movdqa %xmm\\n, 512 + \\n * 16(%rdi)\n"
-"	.endr\n"
-"	pushq $0x202\n"
-"	popfq\n"
-"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-"	ret\n"
-"	.size register_window, . - register_window\n"
-"	.popsection\n"
-"	.local window_ptr, window_spins\n"
-"	.comm window_ptr, 8, 8\n"
-"	.comm window_spins, 8, 8\n");
+    "	.globl register_window\n"
+    "	.type register_window, @function\n"
+    "register_window:\n"
+    "	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
+    "	mov %rdi, window_ptr(%rip)\n"
+    "	mov %rsi, window_spins(%rip)\n"
+    "	.irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
+    "	movdqa 256 + \\n * 16(%rdi), %xmm\\n\n"
+    "	.endr\n"
+    "	mov 0(%rdi), %rax\n"
+    "	mov 24(%rdi), %rdx\n"
+    "	mov 32(%rdi), %rbx\n"
+    "	mov 48(%rdi), %rbp\n"
+    "	mov 56(%rdi), %rsi\n"
+    "	.irp n,8,9,10,11,12,13,14,15\n"
+    "	mov \\n * 8(%rdi), %r\\n\n"
+    "	.endr\n"
+    "	mov window_spins(%rip), %rcx\n"
+    "	pushq 768(%rdi)\n"
+    "	mov 40(%rdi), %rdi\n"
+    "	popfq\n"
+    /* LEA and JRCXZ leave the flags alone, so they are part of the pattern. */
+    "1:	lea -1(%rcx), %rcx\n"
+    "	jrcxz 2f\n"
+    "	jmp 1b\n"
+    "2:	pushfq\n"
+    "	push %rdi\n"
+    "	mov window_ptr(%rip), %rdi\n"
+    "	mov %rax, 128(%rdi)\n"
+    "	mov %rcx, 128 + 16(%rdi)\n"
+    "	mov %rdx, 128 + 24(%rdi)\n"
+    "	mov %rbx, 128 + 32(%rdi)\n"
+    "	pop %rax\n"
+    "	mov %rax, 128 + 40(%rdi)\n"
+    "	mov %rbp, 128 + 48(%rdi)\n"
+    "	mov %rsi, 128 + 56(%rdi)\n"
+    "	.irp n,8,9,10,11,12,13,14,15\n"
+    "	mov %r\\n, 128 + \\n * 8(%rdi)\n"
+    "	.endr\n"
+    "	popq 776(%rdi)\n"
+    "	.irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
+    "	movdqa %xmm\\n, 512 + \\n * 16(%rdi)\n"
+    "	.endr\n"
+    "	pushq $0x202\n"
+    "	popfq\n"
+    "	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+    "	ret\n"
+    "	.size register_window, . - register_window\n"
+    "	.popsection\n"
+    "	.local window_ptr, window_spins\n"
+    "	.comm window_ptr, 8, 8\n"
+    "	.comm window_spins, 8, 8\n");
 
 _Static_assert(__builtin_offsetof(struct window, gpr_out) == 128, "asm");
 _Static_assert(__builtin_offsetof(struct window, xmm_in) == 256, "asm");
@@ -488,7 +492,8 @@ enum { ALARM_USEC = 5000 };
 static int set_timer(long usec)
 {
 	struct itimerval it = {
-		.it_interval.tv_usec = usec, .it_value.tv_usec = usec,
+		.it_interval.tv_usec = usec,
+		.it_value.tv_usec = usec,
 	};
 
 	return setitimer(ITIMER_REAL, &it, NULL);
@@ -509,8 +514,8 @@ static int registers_over_signals(void)
 		/* CF PF AF ZF SF OF and ID, by turns; IF and bit 1 are 1. */
 		w.flags_in = (w.gpr_in[0] & 0x2008d5) | 0x202;
 		register_window(&w, 20000);
-		w.gpr_in[1] = w.gpr_out[1];	/* slot 1 is not used */
-		w.gpr_in[2] = 0;		/* RCX, counted down */
+		w.gpr_in[1] = w.gpr_out[1]; /* slot 1 is not used */
+		w.gpr_in[2] = 0; /* RCX, counted down */
 		if (memcmp(w.gpr_in, w.gpr_out, sizeof(w.gpr_in)) ||
 		    memcmp(w.xmm_in, w.xmm_out, sizeof(w.xmm_in)) ||
 		    w.flags_in != w.flags_out) {
@@ -536,7 +541,8 @@ static int registers_over_signals(void)
 static int checksum_under_alarms(void)
 {
 	struct sigaction sa = {
-		.sa_handler = clobber_all, .sa_flags = SA_RESTART,
+		.sa_handler = clobber_all,
+		.sa_flags = SA_RESTART,
 	};
 	enum { LEN = 1 << 18 };
 	unsigned char *data = malloc(LEN);
@@ -568,7 +574,7 @@ static void redirect(int sig, siginfo_t *info, void *context)
 	(void)sig;
 	(void)info;
 	/* As a debugger or a JIT does: come back elsewhere, changed. */
-	gregs[REG_RIP] += 2;	/* past UD2 */
+	gregs[REG_RIP] += 2; /* past UD2 */
 	gregs[REG_RAX] = 0x1122334455667788;
 	gregs[REG_RCX] = 0x0102030405060708;
 	gregs[REG_R11] = 0x7777777777777777;
@@ -580,7 +586,8 @@ static void redirect(int sig, siginfo_t *info, void *context)
 static int handler_changes_registers(void)
 {
 	struct sigaction sa = {
-		.sa_sigaction = redirect, .sa_flags = SA_SIGINFO,
+		.sa_sigaction = redirect,
+		.sa_flags = SA_SIGINFO,
 	};
 	uint64_t rax, rcx, r11, rbx;
 	uint8_t carry;
@@ -594,9 +601,8 @@ static int handler_changes_registers(void)
 		     "mov %%r11, %2\n\t"
 		     "mov %%rbx, %3\n\t"
 		     "setc %4"
-		     : "=m" (rax), "=m" (rcx), "=m" (r11), "=m" (rbx),
-		       "=m" (carry)
-		     : "i" (0x1234)
+		     : "=m"(rax), "=m"(rcx), "=m"(r11), "=m"(rbx), "=m"(carry)
+		     : "i"(0x1234)
 		     : "rax", "rcx", "r11", "rbx", "cc", "memory");
 	CHECK_EQ(rax, 0x1122334455667788);
 	CHECK_EQ(rcx, 0x0102030405060708);
@@ -616,14 +622,15 @@ static int interrupted_syscalls(void)
 	/* Without SA_RESTART a blocked read ends with EINTR... */
 	CHECK(!sigaction(SIGALRM, &sa, NULL));
 	usr1_seen = 0;
-	CHECK(!set_timer(ALARM_USEC));	/* again and again: no race with read */
+	CHECK(!set_timer(ALARM_USEC)); /* again and again: no race with read */
 	CHECK(read(fds[0], &c, 1) < 0);
 	CHECK_EQ(errno, EINTR);
 	CHECK(usr1_seen > 0);
 	/* ...and poll does so even with it. */
 	sa.sa_flags = SA_RESTART;
 	CHECK(!sigaction(SIGALRM, &sa, NULL));
-	CHECK(poll(&(struct pollfd){ .fd = fds[0], .events = POLLIN }, 1, -1) < 0);
+	CHECK(poll(&(struct pollfd){ .fd = fds[0], .events = POLLIN }, 1, -1) <
+	      0);
 	CHECK_EQ(errno, EINTR);
 	CHECK(!set_timer(0));
 	close(fds[0]);
@@ -635,7 +642,8 @@ static int interrupted_syscalls(void)
 static int restarted_syscall(void)
 {
 	struct sigaction sa = {
-		.sa_handler = note_usr1, .sa_flags = SA_RESTART,
+		.sa_handler = note_usr1,
+		.sa_flags = SA_RESTART,
 	};
 	pid_t pid, parent = getpid();
 	int fds[2];

@@ -95,7 +95,8 @@ static uint64_t step_memory(uint64_t *state)
 	size_t pages = 4 + next_random(state) % 60, len = pages * PAGE;
 	size_t hole = next_random(state) % (pages - 2);
 	unsigned char *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *q;
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		      *q;
 	uint64_t sum = CHECKSUM_INIT, seed = next_random(state) | 1;
 
 	must(p != MAP_FAILED, "mmap");
@@ -141,7 +142,8 @@ static uint64_t step_signals(uint64_t *state)
 
 		expected = expected * 31 + value;
 		must(!sigqueue(getpid(), SIGRTMIN,
-			       (union sigval){ .sival_int = value }), "sigqueue");
+			       (union sigval){ .sival_int = value }),
+		     "sigqueue");
 	}
 	must(signals == count && signal_sum == expected, "signals");
 	return expected;
@@ -197,14 +199,15 @@ static uint64_t step_compute(uint64_t *state)
 }
 
 static uint64_t (*const steps[])(uint64_t *state) = {
-	step_fork, step_exec, step_memory, step_signals, step_pipe, step_sleep,
-	step_compute,
+	step_fork, step_exec,  step_memory,  step_signals,
+	step_pipe, step_sleep, step_compute,
 };
 
 static uint64_t one_process(uint64_t number)
 {
 	struct sigaction sa = {
-		.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART,
+		.sa_sigaction = on_signal,
+		.sa_flags = SA_SIGINFO | SA_RESTART,
 	};
 	uint64_t state = (number + 1) * 0x9e3779b97f4a7c15 ^ seed_given;
 	uint64_t sum = CHECKSUM_INIT;
@@ -213,8 +216,8 @@ static uint64_t one_process(uint64_t number)
 	if (!state)
 		state = 1;
 	for (long i = 0; i < rounds; i++) {
-		uint64_t value = steps[next_random(&state) %
-				       ARRAY_SIZE(steps)](&state);
+		uint64_t value =
+			steps[next_random(&state) % ARRAY_SIZE(steps)](&state);
 
 		sum = checksum(sum, &value, sizeof(value));
 	}

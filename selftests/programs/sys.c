@@ -37,60 +37,60 @@
 
 struct call_image {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13,
-		 r14, r15, flags, after;
+		r14, r15, flags, after;
 };
 
 /* Load all, SYSCALL, store all. */
 extern void call_window(const struct call_image *in, struct call_image *out);
 asm(".pushsection .text\n"
-"call_window:\n"
-"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
-"	mov %rsi, call_out\n"
-"	pushq 120(%rdi)\n"
-"	mov 0(%rdi), %rax\n"
-"	mov 8(%rdi), %rbx\n"
-"	mov 16(%rdi), %rcx\n"
-"	mov 24(%rdi), %rdx\n"
-"	mov 32(%rdi), %rsi\n"
-"	mov 48(%rdi), %rbp\n"
-"	mov 56(%rdi), %r8\n"
-"	mov 64(%rdi), %r9\n"
-"	mov 72(%rdi), %r10\n"
-"	mov 80(%rdi), %r11\n"
-"	mov 88(%rdi), %r12\n"
-"	mov 96(%rdi), %r13\n"
-"	mov 104(%rdi), %r14\n"
-"	mov 112(%rdi), %r15\n"
-"	mov 40(%rdi), %rdi\n"
-"	popfq\n"
-"	syscall\n"
-"1:	pushfq\n"
-"	push %rdi\n"
-"	mov call_out, %rdi\n"
-"	mov %rax, 0(%rdi)\n"
-"	mov %rbx, 8(%rdi)\n"
-"	mov %rcx, 16(%rdi)\n"
-"	mov %rdx, 24(%rdi)\n"
-"	mov %rsi, 32(%rdi)\n"
-"	popq 40(%rdi)\n"
-"	mov %rbp, 48(%rdi)\n"
-"	mov %r8, 56(%rdi)\n"
-"	mov %r9, 64(%rdi)\n"
-"	mov %r10, 72(%rdi)\n"
-"	mov %r11, 80(%rdi)\n"
-"	mov %r12, 88(%rdi)\n"
-"	mov %r13, 96(%rdi)\n"
-"	mov %r14, 104(%rdi)\n"
-"	mov %r15, 112(%rdi)\n"
-"	popq 120(%rdi)\n"
-"	movq $1b, 128(%rdi)\n"
-"	pushq $0x202\n"
-"	popfq\n"
-"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-"	ret\n"
-"	.popsection\n"
-"	.local call_out\n"
-"	.comm call_out, 8, 8\n");
+    "call_window:\n"
+    "	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
+    "	mov %rsi, call_out\n"
+    "	pushq 120(%rdi)\n"
+    "	mov 0(%rdi), %rax\n"
+    "	mov 8(%rdi), %rbx\n"
+    "	mov 16(%rdi), %rcx\n"
+    "	mov 24(%rdi), %rdx\n"
+    "	mov 32(%rdi), %rsi\n"
+    "	mov 48(%rdi), %rbp\n"
+    "	mov 56(%rdi), %r8\n"
+    "	mov 64(%rdi), %r9\n"
+    "	mov 72(%rdi), %r10\n"
+    "	mov 80(%rdi), %r11\n"
+    "	mov 88(%rdi), %r12\n"
+    "	mov 96(%rdi), %r13\n"
+    "	mov 104(%rdi), %r14\n"
+    "	mov 112(%rdi), %r15\n"
+    "	mov 40(%rdi), %rdi\n"
+    "	popfq\n"
+    "	syscall\n"
+    "1:	pushfq\n"
+    "	push %rdi\n"
+    "	mov call_out, %rdi\n"
+    "	mov %rax, 0(%rdi)\n"
+    "	mov %rbx, 8(%rdi)\n"
+    "	mov %rcx, 16(%rdi)\n"
+    "	mov %rdx, 24(%rdi)\n"
+    "	mov %rsi, 32(%rdi)\n"
+    "	popq 40(%rdi)\n"
+    "	mov %rbp, 48(%rdi)\n"
+    "	mov %r8, 56(%rdi)\n"
+    "	mov %r9, 64(%rdi)\n"
+    "	mov %r10, 72(%rdi)\n"
+    "	mov %r11, 80(%rdi)\n"
+    "	mov %r12, 88(%rdi)\n"
+    "	mov %r13, 96(%rdi)\n"
+    "	mov %r14, 104(%rdi)\n"
+    "	mov %r15, 112(%rdi)\n"
+    "	popq 120(%rdi)\n"
+    "	movq $1b, 128(%rdi)\n"
+    "	pushq $0x202\n"
+    "	popfq\n"
+    "	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+    "	ret\n"
+    "	.popsection\n"
+    "	.local call_out\n"
+    "	.comm call_out, 8, 8\n");
 
 static int call_keeps(struct call_image *in, uint64_t nr)
 {
@@ -137,16 +137,25 @@ static int unknown_numbers(void)
 {
 	/* x32 numbers have bit 30; then come the merely too large. */
 	static const uint64_t numbers[] = {
-		600, 1000, 4095, 0x3fffffff, 0x40000000 + 39, 0x7fffffff,
-		0x80000000, 0xffffffff, -1UL, 0xffffffff00000000 + 5000,
+		600,
+		1000,
+		4095,
+		0x3fffffff,
+		0x40000000 + 39,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		-1UL,
+		0xffffffff00000000 + 5000,
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(numbers); i++) {
 		int64_t ret;
 
-		asm volatile("syscall" : "=a" (ret) : "0" (numbers[i]),
-			     "D" (0), "S" (0), "d" (0) :
-			     "rcx", "r11", "memory");
+		asm volatile("syscall"
+			     : "=a"(ret)
+			     : "0"(numbers[i]), "D"(0), "S"(0), "d"(0)
+			     : "rcx", "r11", "memory");
 		CHECK_EQ(ret, -ENOSYS);
 	}
 	return KTAP_OK;
@@ -157,10 +166,20 @@ static int unknown_numbers(void)
 static int bad_pointers(void)
 {
 	static const uint64_t bad[] = {
-		0, 8, 0x7ffffffff000, 0x7ffffffffff8, 0x800000000000,
-		0x8000000000000000, 0xffff800000000000, 0xffff878000000000,
-		0xffff878000001000, 0xffff888000000000, 0xffffffff81000000,
-		0xffffffffffffd000, 0xfffffffffffffff0, -1UL,
+		0,
+		8,
+		0x7ffffffff000,
+		0x7ffffffffff8,
+		0x800000000000,
+		0x8000000000000000,
+		0xffff800000000000,
+		0xffff878000000000,
+		0xffff878000001000,
+		0xffff888000000000,
+		0xffffffff81000000,
+		0xffffffffffffd000,
+		0xfffffffffffffff0,
+		-1UL,
 	};
 	int fds[2];
 
@@ -252,7 +271,7 @@ static int vfork_shares(void)
 			_exit(i);
 		}
 		CHECK(pid > 0);
-		CHECK_EQ(shared, i);	/* the child was first, in our memory */
+		CHECK_EQ(shared, i); /* the child was first, in our memory */
 		CHECK_EQ(reap(pid), i);
 	}
 	return KTAP_OK;
@@ -310,8 +329,11 @@ static int run(char *const argv[], const char *path)
 
 	if (!pid) {
 		execve(path, argv, envp);
-		_exit(errno == E2BIG ? 0xb0 : errno == ENOENT ? 0xb1 :
-		      errno == EACCES ? 0xb2 : errno == ENOEXEC ? 0xb3 : 0xbf);
+		_exit(errno == E2BIG   ? 0xb0 :
+		      errno == ENOENT  ? 0xb1 :
+		      errno == EACCES  ? 0xb2 :
+		      errno == ENOEXEC ? 0xb3 :
+					 0xbf);
 	}
 	return pid < 0 ? -1 : reap(pid);
 }
@@ -341,7 +363,7 @@ static int too_large_argv(void)
 	CHECK(huge);
 	memset(huge, 'x', 199999);
 	huge[199999] = 0;
-	CHECK_EQ(run(argv, own_path()), 0xb0);	/* over 128 KiB in one */
+	CHECK_EQ(run(argv, own_path()), 0xb0); /* over 128 KiB in one */
 	huge[131000] = 0;
 	CHECK_EQ(run(argv, own_path()), args_status(3, argv));
 	free(huge);
@@ -360,7 +382,7 @@ static int exec_errors(void)
 	CHECK(fd >= 0);
 	CHECK(write_all(fd, "neither ELF nor script", 22));
 	close(fd);
-	CHECK_EQ(run(argv, path), 0xb2);	/* not executable */
+	CHECK_EQ(run(argv, path), 0xb2); /* not executable */
 	CHECK(!chmod(path, 0700));
 	CHECK_EQ(run(argv, path), 0xb3);
 	unlink(path);
@@ -472,19 +494,19 @@ static int cpu_numbers(void)
 	CHECK(!getcpu(&by_call, &node));
 	CHECK_EQ(by_call, cpu);
 	/* A segment's limit: 12 bits of CPU, then the node. */
-	asm volatile("lsl %2, %1" : "=@ccz" (ok), "=r" (limit) : "r" (0x7b));
+	asm volatile("lsl %2, %1" : "=@ccz"(ok), "=r"(limit) : "r"(0x7b));
 	CHECK(ok);
 	CHECK_EQ(limit & 0xfff, cpu);
 	CHECK_EQ(limit >> 12, node);
 	/* TSC_AUX, by two instructions. */
 	if (__get_cpuid(0x80000001, &a, &b, &c, &d) && (d & 1 << 27)) {
-		asm volatile("rdtscp" : "=c" (aux) : : "rax", "rdx");
+		asm volatile("rdtscp" : "=c"(aux) : : "rax", "rdx");
 		CHECK_EQ(aux & 0xfff, cpu);
 	}
 	if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & 1 << 22)) {
 		uint64_t aux64;
 
-		asm volatile("rdpid %0" : "=r" (aux64));
+		asm volatile("rdpid %0" : "=r"(aux64));
 		CHECK_EQ(aux64 & 0xfff, cpu);
 	}
 	return KTAP_OK;
@@ -520,10 +542,12 @@ static int spin_until_aborted(volatile struct rseq *area)
 		     "jmp 1b\n"
 		     "2:\n\t"
 		     "ud2\n\t"
-		     ".long 0x53053053\n"	/* RSEQ_SIG */
+		     ".long 0x53053053\n" /* RSEQ_SIG */
 		     "3:\n\t"
 		     "movl $1, %0"
-		     : "+m" (aborted), "=m" (area->rseq_cs) : : "memory", "cc");
+		     : "+m"(aborted), "=m"(area->rseq_cs)
+		     :
+		     : "memory", "cc");
 	return aborted;
 }
 
@@ -569,8 +593,8 @@ static int memory_barriers(void)
 	CHECK(!syscall(SYS_membarrier,
 		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
 	for (int i = 0; i < 100; i++)
-		CHECK(!syscall(SYS_membarrier,
-			       MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
+		CHECK(!syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+			       0, 0));
 	CHECK(syscall(SYS_membarrier, 1 << 30, 0, 0));
 	CHECK_EQ(errno, EINVAL);
 	return KTAP_OK;
@@ -668,7 +692,9 @@ static int vectors_of_buffers(void)
 		{ c, sizeof(c) }, { d, sizeof(d) },
 	};
 	struct iovec back[] = {
-		{ out[0], 2000 }, { out[1], 2000 }, { out[2], 2000 },
+		{ out[0], 2000 },
+		{ out[1], 2000 },
+		{ out[2], 2000 },
 		{ out[3], 2000 },
 	};
 	int fds[2];
@@ -739,7 +765,8 @@ static int pages_through_pipes(void)
 static int other_memory(void)
 {
 	static uint64_t remote[1000], local[1000];
-	struct iovec l = { local, sizeof(local) }, r = { remote, sizeof(remote) };
+	struct iovec l = { local, sizeof(local) },
+		     r = { remote, sizeof(remote) };
 	int to[2];
 	pid_t pid;
 	char c;

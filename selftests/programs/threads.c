@@ -24,7 +24,7 @@
 #include "util.h"
 
 #ifndef HWCAP2_FSGSBASE
-#define HWCAP2_FSGSBASE	2
+#define HWCAP2_FSGSBASE 2
 #endif
 
 static long rounds;
@@ -39,7 +39,7 @@ static void *tls_thread(void *arg)
 {
 	uint64_t mine = (uint64_t)arg * 0x9e3779b97f4a7c15;
 
-	if (tls_word != 0x746c73)	/* fresh from the image */
+	if (tls_word != 0x746c73) /* fresh from the image */
 		return (void *)1;
 	for (int i = 0; i < 64; i++) {
 		if (tls_block[i])
@@ -118,7 +118,8 @@ static void *fork_in_thread(void *arg)
 		tls_word = 1;
 		_exit(bad);
 	}
-	return (void *)(long)(pid < 0 || reap(pid) || tls_word != (uint64_t)arg);
+	return (void *)(long)(pid < 0 || reap(pid) ||
+			      tls_word != (uint64_t)arg);
 }
 
 static int tls_over_fork(void)
@@ -155,8 +156,8 @@ static void *signalled_thread(void *arg)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &set, &old);
-	pthread_barrier_wait(barrier);	/* ready */
-	pthread_barrier_wait(barrier);	/* all are sent */
+	pthread_barrier_wait(barrier); /* ready */
+	pthread_barrier_wait(barrier); /* all are sent */
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return NULL;
 }
@@ -246,7 +247,8 @@ static int condition_ring(void)
 	unprotected = 0;
 	turn = 0;
 	for (long i = 0; i < 3; i++)
-		CHECK(!pthread_create(&threads[i], NULL, take_turns, (void *)i));
+		CHECK(!pthread_create(&threads[i], NULL, take_turns,
+				      (void *)i));
 	for (int i = 0; i < 3; i++)
 		CHECK(!pthread_join(threads[i], NULL));
 	for (long i = 0; i < rounds / 2 * 3; i++)
@@ -331,7 +333,7 @@ static uint16_t get_fs(void)
 {
 	uint16_t sel;
 
-	asm volatile("mov %%fs, %0" : "=r" (sel));
+	asm volatile("mov %%fs, %0" : "=r"(sel));
 	return sel;
 }
 
@@ -339,7 +341,7 @@ static uint16_t get_gs(void)
 {
 	uint16_t sel;
 
-	asm volatile("mov %%gs, %0" : "=r" (sel));
+	asm volatile("mov %%gs, %0" : "=r"(sel));
 	return sel;
 }
 
@@ -347,7 +349,7 @@ static uint64_t gs_word(void)
 {
 	uint64_t word;
 
-	asm volatile("mov %%gs:0, %0" : "=r" (word) : : "memory");
+	asm volatile("mov %%gs:0, %0" : "=r"(word) : : "memory");
 	return word;
 }
 
@@ -355,7 +357,7 @@ static uint64_t fs_word(void)
 {
 	uint64_t word;
 
-	asm volatile("mov %%fs:0, %0" : "=r" (word) : : "memory");
+	asm volatile("mov %%fs:0, %0" : "=r"(word) : : "memory");
 	return word;
 }
 
@@ -381,7 +383,9 @@ static int selectors_at_start(void)
 static void *gs_thread(void *arg)
 {
 	static const uint64_t words[] = {
-		0x1111111111111111, 0x2222222222222222, 0x3333333333333333,
+		0x1111111111111111,
+		0x2222222222222222,
+		0x3333333333333333,
 		0x4444444444444444,
 	};
 	uint64_t mine = words[(long)arg];
@@ -462,7 +466,7 @@ static int fs_base_by_prctl(void)
 			     "mov %[there], %%rsi\n\t"
 			     "syscall\n\t"
 			     "mov %%rax, %%r9\n\t"
-			     "mov $24, %%eax\n\t"	/* sched_yield */
+			     "mov $24, %%eax\n\t" /* sched_yield */
 			     "syscall\n\t"
 			     "mov %%fs:0, %[seen]\n\t"
 			     "mov %[nr], %%eax\n\t"
@@ -470,10 +474,10 @@ static int fs_base_by_prctl(void)
 			     "mov %%r8, %%rsi\n\t"
 			     "syscall\n\t"
 			     "or %%r9, %%rax"
-			     : "=&a" (ret), [seen] "=&r" (seen)
-			     : [nr] "i" (SYS_arch_prctl),
-			       [set_fs] "i" (ARCH_SET_FS),
-			       [there] "r" (&there), "r" (r8)
+			     : "=&a"(ret), [seen] "=&r"(seen)
+			     : [nr] "i"(SYS_arch_prctl),
+			       [set_fs] "i"(ARCH_SET_FS), [there] "r"(&there),
+			       "r"(r8)
 			     : "rcx", "r11", "rdi", "rsi", "r9", "memory");
 		CHECK_EQ(ret, 0);
 		CHECK_EQ(seen, there);
@@ -489,7 +493,7 @@ static int base_instructions(void)
 
 	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
 		SKIP("the kernel does not offer FSGSBASE");
-	asm volatile("rdfsbase %0" : "=r" (fs));
+	asm volatile("rdfsbase %0" : "=r"(fs));
 	CHECK_EQ(fs, get_base(ARCH_GET_FS));
 	for (uint64_t i = 0; i < 200; i++) {
 		uint64_t base = i * 0x123456789 & 0x7fffffffffff;
@@ -497,15 +501,15 @@ static int base_instructions(void)
 		/* Any canonical value, mapped or not. */
 		if (i % 3 == 0)
 			base |= 0xffff800000000000;
-		asm volatile("wrgsbase %0" : : "r" (base) : "memory");
+		asm volatile("wrgsbase %0" : : "r"(base) : "memory");
 		sched_yield();
 		if (i % 50 == 0)
 			usleep(20);
-		asm volatile("rdgsbase %0" : "=r" (gs));
+		asm volatile("rdgsbase %0" : "=r"(gs));
 		CHECK_EQ(gs, base);
 		CHECK_EQ(get_base(ARCH_GET_GS), base);
 	}
-	asm volatile("wrgsbase %0" : : "r" (&word) : "memory");
+	asm volatile("wrgsbase %0" : : "r"(&word) : "memory");
 	CHECK_EQ(gs_word(), 0x6a5e);
 	/* FS the same, with a system call while it points elsewhere. */
 	asm volatile("wrfsbase %[there]\n\t"
@@ -513,11 +517,11 @@ static int base_instructions(void)
 		     "syscall\n\t"
 		     "mov %%fs:0, %[seen]\n\t"
 		     "wrfsbase %[mine]"
-		     : [seen] "=&r" (seen)
-		     : [there] "r" (&word), [mine] "r" (fs)
+		     : [seen] "=&r"(seen)
+		     : [there] "r"(&word), [mine] "r"(fs)
 		     : "rax", "rcx", "r11", "memory");
 	CHECK_EQ(seen, 0x6a5e);
-	asm volatile("wrgsbase %0" : : "r" (0UL) : "memory");
+	asm volatile("wrgsbase %0" : : "r"(0UL) : "memory");
 	return KTAP_OK;
 }
 
@@ -526,13 +530,13 @@ static void *base_thread(void *arg)
 	uint64_t base = 0x100000000 * ((long)arg + 1), now;
 
 	for (long i = 0; i < rounds; i++, base += 0x1001) {
-		asm volatile("wrgsbase %0" : : "r" (base));
+		asm volatile("wrgsbase %0" : : "r"(base));
 		/* Long enough to be preempted in now and then. */
 		for (volatile int j = 0; j < 200; j++)
 			;
 		if (i % 8 == 0)
 			sched_yield();
-		asm volatile("rdgsbase %0" : "=r" (now));
+		asm volatile("rdgsbase %0" : "=r"(now));
 		if (now != base)
 			return (void *)1;
 	}
@@ -547,7 +551,8 @@ static int base_instructions_in_threads(void)
 	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
 		SKIP("the kernel does not offer FSGSBASE");
 	for (long i = 0; i < 4; i++)
-		CHECK(!pthread_create(&threads[i], NULL, base_thread, (void *)i));
+		CHECK(!pthread_create(&threads[i], NULL, base_thread,
+				      (void *)i));
 	for (int i = 0; i < 4; i++) {
 		CHECK(!pthread_join(threads[i], &ret));
 		CHECK_EQ(ret, 0);
@@ -568,11 +573,14 @@ static int thread_area(int nr, struct user_desc *desc)
 	static struct user_desc low[8];
 	static int next;
 	/* Several threads come here: a place for each. */
-	struct user_desc *p = &low[__atomic_fetch_add(&next, 1, __ATOMIC_SEQ_CST) % 8];
+	struct user_desc *p =
+		&low[__atomic_fetch_add(&next, 1, __ATOMIC_SEQ_CST) % 8];
 	int64_t ret;
 
 	*p = *desc;
-	asm volatile("int $0x80" : "=a" (ret) : "0" (nr), "b" (p)
+	asm volatile("int $0x80"
+		     : "=a"(ret)
+		     : "0"(nr), "b"(p)
 		     : "memory", "r8", "r9", "r10", "r11");
 	*desc = *p;
 	if (ret >= 0)
@@ -601,8 +609,8 @@ static int descriptor_for_gs(void)
 	uint16_t sel;
 	pid_t pid;
 
-	low = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		   MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	low = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	CHECK(low != MAP_FAILED);
 	low2 = low + 512;
 	*low = 0x10adab1e;
@@ -614,7 +622,7 @@ static int descriptor_for_gs(void)
 	CHECK(!thread_area(GET_THREAD_AREA, &back));
 	CHECK_EQ(back.base_addr, (uint64_t)low);
 	CHECK_EQ(back.limit, 0xfffff);
-	asm volatile("mov %0, %%gs" : : "r" (sel) : "memory");
+	asm volatile("mov %0, %%gs" : : "r"(sel) : "memory");
 	CHECK_EQ(gs_word(), 0x10adab1e);
 	for (int i = 0; i < 200; i++) {
 		sched_yield();
@@ -635,18 +643,19 @@ static int descriptor_for_gs(void)
 	CHECK_EQ(reap(pid), 0);
 	/* Changed while it is loaded: good at once, or after a reload. */
 	CHECK(!make_descriptor(desc.entry_number, low2, &desc));
-	asm volatile("mov %0, %%gs" : : "r" (sel) : "memory");
+	asm volatile("mov %0, %%gs" : : "r"(sel) : "memory");
 	CHECK_EQ(gs_word(), 0x5ec0d);
 	/* A base set over it wins, until the selector is loaded again. */
 	CHECK(!syscall(SYS_arch_prctl, ARCH_SET_GS, low));
 	CHECK_EQ(gs_word(), 0x10adab1e);
 	CHECK_EQ(get_gs(), 0);
-	asm volatile("mov %0, %%gs" : : "r" (sel) : "memory");
+	asm volatile("mov %0, %%gs" : : "r"(sel) : "memory");
 	CHECK_EQ(gs_word(), 0x5ec0d);
-	asm volatile("mov %0, %%gs" : : "r" ((uint16_t)0) : "memory");
+	asm volatile("mov %0, %%gs" : : "r"((uint16_t)0) : "memory");
 	/* An emptied entry is no selector any more: checked in `traps`. */
 	desc = (struct user_desc){
-		.entry_number = desc.entry_number, .read_exec_only = 1,
+		.entry_number = desc.entry_number,
+		.read_exec_only = 1,
 		.seg_not_present = 1,
 	};
 	CHECK(!thread_area(SET_THREAD_AREA, &desc));
@@ -661,11 +670,11 @@ static int descriptor_refused(void)
 	struct user_desc desc;
 
 	CHECK(!make_descriptor(13, &desc, &desc));
-	desc.contents = 2;	/* code */
+	desc.contents = 2; /* code */
 	CHECK(thread_area(SET_THREAD_AREA, &desc) < 0);
 	CHECK_EQ(errno, EINVAL);
 	desc.contents = 0;
-	desc.seg_32bit = 0;	/* 16-bit data */
+	desc.seg_32bit = 0; /* 16-bit data */
 	CHECK(thread_area(SET_THREAD_AREA, &desc) < 0);
 	CHECK_EQ(errno, EINVAL);
 	desc.seg_32bit = 1;
@@ -673,7 +682,7 @@ static int descriptor_refused(void)
 	CHECK(thread_area(SET_THREAD_AREA, &desc) < 0);
 	CHECK_EQ(errno, EINVAL);
 	desc.seg_not_present = 0;
-	desc.entry_number = 4;	/* the kernel's own */
+	desc.entry_number = 4; /* the kernel's own */
 	CHECK(thread_area(SET_THREAD_AREA, &desc) < 0);
 	CHECK_EQ(errno, EINVAL);
 	return KTAP_OK;
@@ -689,19 +698,19 @@ static void *descriptor_thread(void *arg)
 	if (make_descriptor(12, cell, &desc))
 		return (void *)1;
 	sel = 12 << 3 | 3;
-	asm volatile("mov %0, %%gs" : : "r" (sel) : "memory");
+	asm volatile("mov %0, %%gs" : : "r"(sel) : "memory");
 	for (long i = 0; i < rounds / 2; i++) {
 		sched_yield();
-		asm volatile("mov %%gs:0, %0" : "=r" (seen) : : "memory");
+		asm volatile("mov %%gs:0, %0" : "=r"(seen) : : "memory");
 		if (seen != *cell || get_gs() != sel)
 			return (void *)2;
 		/* Reloading takes the base from this thread's descriptor. */
-		asm volatile("mov %0, %%gs" : : "r" (sel) : "memory");
-		asm volatile("mov %%gs:0, %0" : "=r" (seen) : : "memory");
+		asm volatile("mov %0, %%gs" : : "r"(sel) : "memory");
+		asm volatile("mov %%gs:0, %0" : "=r"(seen) : : "memory");
 		if (seen != *cell)
 			return (void *)3;
 	}
-	asm volatile("mov %0, %%gs" : : "r" ((uint16_t)0) : "memory");
+	asm volatile("mov %0, %%gs" : : "r"((uint16_t)0) : "memory");
 	return NULL;
 }
 
@@ -711,8 +720,8 @@ static int descriptors_per_thread(void)
 	uint32_t *cells;
 	void *ret;
 
-	cells = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		     MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	cells = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	CHECK(cells != MAP_FAILED);
 	for (int i = 0; i < 4; i++) {
 		cells[i * 16] = 0xce110000 + i;
@@ -732,17 +741,17 @@ static int data_selectors_kept(void)
 {
 	uint16_t ds, es, was_ds, was_es;
 
-	asm volatile("mov %%ds, %0; mov %%es, %1" : "=r" (was_ds), "=r" (was_es));
-	asm volatile("mov %0, %%ds; mov %0, %%es" : : "r" ((uint16_t)0x2b));
+	asm volatile("mov %%ds, %0; mov %%es, %1" : "=r"(was_ds), "=r"(was_es));
+	asm volatile("mov %0, %%ds; mov %0, %%es" : : "r"((uint16_t)0x2b));
 	for (int i = 0; i < 200; i++) {
 		sched_yield();
 		if (i % 50 == 0)
 			usleep(20);
-		asm volatile("mov %%ds, %0; mov %%es, %1" : "=r" (ds), "=r" (es));
+		asm volatile("mov %%ds, %0; mov %%es, %1" : "=r"(ds), "=r"(es));
 		CHECK_EQ(ds, 0x2b);
 		CHECK_EQ(es, 0x2b);
 	}
-	asm volatile("mov %0, %%ds; mov %1, %%es" : : "r" (was_ds), "r" (was_es));
+	asm volatile("mov %0, %%ds; mov %1, %%es" : : "r"(was_ds), "r"(was_es));
 	return KTAP_OK;
 }
 

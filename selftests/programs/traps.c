@@ -32,17 +32,17 @@
 #include "util.h"
 #include "fault.h"
 
-#define FLAG_CF		0x000001
-#define FLAG_TF		0x000100
-#define FLAG_IF		0x000200
-#define FLAG_DF		0x000400
-#define FLAG_IOPL	0x003000
-#define FLAG_NT		0x004000
-#define FLAG_AC		0x040000
-#define FLAG_ID		0x200000
+#define FLAG_CF 0x000001
+#define FLAG_TF 0x000100
+#define FLAG_IF 0x000200
+#define FLAG_DF 0x000400
+#define FLAG_IOPL 0x003000
+#define FLAG_NT 0x004000
+#define FLAG_AC 0x040000
+#define FLAG_ID 0x200000
 
 #ifndef TRAP_HWBKPT
-#define TRAP_HWBKPT	4
+#define TRAP_HWBKPT 4
 #endif
 
 static uint64_t read_flags(void)
@@ -52,7 +52,10 @@ static uint64_t read_flags(void)
 	asm volatile("lea -128(%%rsp), %%rsp\n\t"
 		     "pushfq\n\t"
 		     "pop %0\n\t"
-		     "lea 128(%%rsp), %%rsp" : "=r" (flags) : : "memory");
+		     "lea 128(%%rsp), %%rsp"
+		     : "=r"(flags)
+		     :
+		     : "memory");
 	return flags;
 }
 
@@ -61,32 +64,35 @@ static void write_flags(uint64_t flags)
 	asm volatile("lea -128(%%rsp), %%rsp\n\t"
 		     "push %0\n\t"
 		     "popfq\n\t"
-		     "lea 128(%%rsp), %%rsp" : : "r" (flags) : "memory", "cc");
+		     "lea 128(%%rsp), %%rsp"
+		     :
+		     : "r"(flags)
+		     : "memory", "cc");
 }
 
 /*
  * Functions of one instruction, in assembler so that their address is the
  * instruction's: NAME() for fault_catch(). They may clobber the call-clobbered.
  */
-#define INSN(name, text)						\
-	extern void name(uint64_t a, uint64_t b);			\
-	asm(".pushsection .text\n\t.globl " #name "\n" #name ":\n\t"	\
-	    text "\n\tret\n\t.popsection")
+#define INSN(name, text)                                                  \
+	extern void name(uint64_t a, uint64_t b);                         \
+	asm(".pushsection .text\n\t.globl " #name "\n" #name ":\n\t" text \
+	    "\n\tret\n\t.popsection")
 
-#define CHECK_TRAP(fn, sig_, code_, trapno_, err_)			\
-	do {								\
-		CHECK_EQ(fault_catch(fn, 0, 0), sig_);			\
-		CHECK_EQ(fault.code, code_);				\
-		CHECK_EQ(fault.trapno, trapno_);			\
-		CHECK_EQ(fault.err, err_);				\
+#define CHECK_TRAP(fn, sig_, code_, trapno_, err_)     \
+	do {                                           \
+		CHECK_EQ(fault_catch(fn, 0, 0), sig_); \
+		CHECK_EQ(fault.code, code_);           \
+		CHECK_EQ(fault.trapno, trapno_);       \
+		CHECK_EQ(fault.err, err_);             \
 	} while (0)
 
 /* ---- Plain exceptions ---- */
 
 INSN(div_by_zero, "xor %edx, %edx\n\tmov $1, %eax\n\txor %ecx, %ecx\n"
-     "div_by_zero_at: div %ecx");
+		  "div_by_zero_at: div %ecx");
 INSN(div_overflow, "mov $0x80000000, %eax\n\tcltd\n\tmov $-1, %ecx\n"
-     "div_overflow_at: idiv %ecx");
+		   "div_overflow_at: idiv %ecx");
 extern char div_by_zero_at[], div_overflow_at[];
 
 static int divide_error(void)
@@ -102,13 +108,15 @@ static int divide_error(void)
 INSN(run_ud2, "ud2");
 INSN(run_ud1, "ud1 %eax, %eax");
 INSN(lock_nop, ".byte 0xf0, 0x90");
-INSN(push_es, ".byte 0x06");	/* gone in 64-bit mode */
+INSN(push_es, ".byte 0x06"); /* gone in 64-bit mode */
 INSN(into_64, ".byte 0xce");
 
 static int invalid_opcode(void)
 {
 	static fault_fn *const fns[] = {
-		run_ud2, run_ud1, push_es,
+		run_ud2,
+		run_ud1,
+		push_es,
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(fns); i++) {
@@ -211,25 +219,27 @@ INSN(run_swapgs, "swapgs");
 INSN(run_sysret, "sysretq");
 INSN(run_xsetbv, "xor %ecx, %ecx\n\tmov $7, %eax\n\txor %edx, %edx\n\txsetbv");
 
-#define PRIVILEGED(fn)	{ #fn, fn }
+#define PRIVILEGED(fn)  \
+	{               \
+#fn, fn \
+	}
 
 static const struct {
 	const char *name;
 	fault_fn *fn;
 } privileged[] = {
-	PRIVILEGED(run_cli), PRIVILEGED(run_sti), PRIVILEGED(run_hlt),
-	PRIVILEGED(run_clts), PRIVILEGED(run_in_imm), PRIVILEGED(run_in_dx),
-	PRIVILEGED(run_in_cf8), PRIVILEGED(run_out_imm),
-	PRIVILEGED(run_out_dx), PRIVILEGED(run_insb), PRIVILEGED(run_outsb),
-	PRIVILEGED(read_cr0), PRIVILEGED(write_cr0), PRIVILEGED(read_cr2),
-	PRIVILEGED(write_cr2), PRIVILEGED(read_cr3), PRIVILEGED(write_cr3),
-	PRIVILEGED(read_cr4), PRIVILEGED(write_cr4), PRIVILEGED(read_cr8),
-	PRIVILEGED(write_cr8), PRIVILEGED(read_dr0), PRIVILEGED(write_dr0),
-	PRIVILEGED(read_dr7), PRIVILEGED(write_dr7), PRIVILEGED(run_lgdt),
-	PRIVILEGED(run_lidt), PRIVILEGED(run_lldt), PRIVILEGED(run_ltr),
-	PRIVILEGED(run_lmsw), PRIVILEGED(run_invlpg),
-	PRIVILEGED(run_rdmsr), PRIVILEGED(run_wrmsr),
-	PRIVILEGED(run_rdpmc), PRIVILEGED(run_swapgs), PRIVILEGED(run_sysret),
+	PRIVILEGED(run_cli),	PRIVILEGED(run_sti),	 PRIVILEGED(run_hlt),
+	PRIVILEGED(run_clts),	PRIVILEGED(run_in_imm),	 PRIVILEGED(run_in_dx),
+	PRIVILEGED(run_in_cf8), PRIVILEGED(run_out_imm), PRIVILEGED(run_out_dx),
+	PRIVILEGED(run_insb),	PRIVILEGED(run_outsb),	 PRIVILEGED(read_cr0),
+	PRIVILEGED(write_cr0),	PRIVILEGED(read_cr2),	 PRIVILEGED(write_cr2),
+	PRIVILEGED(read_cr3),	PRIVILEGED(write_cr3),	 PRIVILEGED(read_cr4),
+	PRIVILEGED(write_cr4),	PRIVILEGED(read_cr8),	 PRIVILEGED(write_cr8),
+	PRIVILEGED(read_dr0),	PRIVILEGED(write_dr0),	 PRIVILEGED(read_dr7),
+	PRIVILEGED(write_dr7),	PRIVILEGED(run_lgdt),	 PRIVILEGED(run_lidt),
+	PRIVILEGED(run_lldt),	PRIVILEGED(run_ltr),	 PRIVILEGED(run_lmsw),
+	PRIVILEGED(run_invlpg), PRIVILEGED(run_rdmsr),	 PRIVILEGED(run_wrmsr),
+	PRIVILEGED(run_rdpmc),	PRIVILEGED(run_swapgs),	 PRIVILEGED(run_sysret),
 	PRIVILEGED(run_xsetbv),
 };
 
@@ -287,9 +297,10 @@ static int interrupt_gates(void)
 		    (fault.err == vector * 8U + 2 || !fault.err))
 			continue;
 		if (wrong++ < 5)
-			ktap_note("int %#x: signal %d code %d vector %d error %#x",
-				  vector, sig, fault.code, (int)fault.trapno,
-				  (int)fault.err);
+			ktap_note(
+				"int %#x: signal %d code %d vector %d error %#x",
+				vector, sig, fault.code, (int)fault.trapno,
+				(int)fault.err);
 	}
 	CHECK(!munmap(code, PAGE));
 	CHECK_EQ(wrong, 0);
@@ -304,15 +315,18 @@ static int int80_in_64_bit(void)
 	for (int i = 0; i < 100; i++) {
 		register uint64_t r12 asm("r12") = rbp_like;
 
-		asm volatile("int $0x80" : "=a" (ret), "+b" (rbx), "+r" (r12) :
-			     "0" (0xffffffff00000040) :
-			     "memory", "r8", "r9", "r10", "r11");
+		asm volatile("int $0x80"
+			     : "=a"(ret), "+b"(rbx), "+r"(r12)
+			     : "0"(0xffffffff00000040)
+			     : "memory", "r8", "r9", "r10", "r11");
 		CHECK_EQ(ret, getppid());
 		CHECK_EQ(rbx, 0x1122334455667788);
 		CHECK_EQ(r12, rbp_like);
 	}
-	asm volatile("int $0x80" : "=a" (ret) : "0" (5000) :
-		     "memory", "r8", "r9", "r10", "r11");
+	asm volatile("int $0x80"
+		     : "=a"(ret)
+		     : "0"(5000)
+		     : "memory", "r8", "r9", "r10", "r11");
 	CHECK_EQ((int64_t)ret, -ENOSYS);
 	return KTAP_OK;
 }
@@ -322,22 +336,22 @@ static int int80_in_64_bit(void)
 static void load_ds(uint64_t sel, uint64_t unused)
 {
 	(void)unused;
-	asm volatile("mov %0, %%ds" : : "r" ((uint16_t)sel) : "memory");
+	asm volatile("mov %0, %%ds" : : "r"((uint16_t)sel) : "memory");
 }
 
 static void load_fs_gs(uint64_t sel, uint64_t fs)
 {
 	/* Never reached for FS: it would pull the TLS from under libc. */
 	if (fs)
-		asm volatile("mov %0, %%fs" : : "r" ((uint16_t)sel) : "memory");
+		asm volatile("mov %0, %%fs" : : "r"((uint16_t)sel) : "memory");
 	else
-		asm volatile("mov %0, %%gs" : : "r" ((uint16_t)sel) : "memory");
+		asm volatile("mov %0, %%gs" : : "r"((uint16_t)sel) : "memory");
 }
 
 static void load_ss(uint64_t sel, uint64_t unused)
 {
 	(void)unused;
-	asm volatile("mov %0, %%ss" : : "r" ((uint16_t)sel) : "memory");
+	asm volatile("mov %0, %%ss" : : "r"((uint16_t)sel) : "memory");
 }
 
 static void far_jump(uint64_t sel, uint64_t unused)
@@ -348,14 +362,14 @@ static void far_jump(uint64_t sel, uint64_t unused)
 	} __attribute__((packed)) target = { 0x1000, sel };
 
 	(void)unused;
-	asm volatile("ljmp *%0" : : "m" (target) : "memory");
+	asm volatile("ljmp *%0" : : "m"(target) : "memory");
 }
 
 static int bad_selectors(void)
 {
 	static const uint16_t not_data[] = {
-		0x08, 0x10, 0x18, 0x1b, 0x40, 0x43, 0x0b, 0x13,
-		0x67, 0x6f, 0x77,	/* in the LDT, which is not there */
+		0x08, 0x10, 0x18,   0x1b,   0x40, 0x43,
+		0x0b, 0x13, 0x67,   0x6f,   0x77, /* in the LDT, which is not there */
 		0x80, 0x83, 0xfff8, 0xfffb,
 	};
 	static const uint16_t not_code[] = {
@@ -375,9 +389,9 @@ static int bad_selectors(void)
 		CHECK_EQ(fault_catch(load_ss, sel, 0), SIGSEGV);
 		CHECK_EQ(fault.err, sel & 0xfffc);
 	}
-	CHECK_EQ(fault_catch(load_ss, 0, 0), SIGSEGV);	/* null, at CPL 3 */
+	CHECK_EQ(fault_catch(load_ss, 0, 0), SIGSEGV); /* null, at CPL 3 */
 	CHECK_EQ(fault.err, 0);
-	CHECK_EQ(fault_catch(load_ss, 0x33, 0), SIGSEGV);	/* code */
+	CHECK_EQ(fault_catch(load_ss, 0x33, 0), SIGSEGV); /* code */
 	CHECK_EQ(fault.err, 0x30);
 	for (unsigned int i = 0; i < ARRAY_SIZE(not_code); i++) {
 		CHECK_EQ(fault_catch(far_jump, not_code[i], 0), SIGSEGV);
@@ -394,7 +408,7 @@ static bool load_rights(uint32_t sel, uint32_t *rights)
 {
 	bool ok;
 
-	asm volatile("lar %2, %1" : "=@ccz" (ok), "=r" (*rights) : "r" (sel));
+	asm volatile("lar %2, %1" : "=@ccz"(ok), "=r"(*rights) : "r"(sel));
 	return ok;
 }
 
@@ -403,12 +417,12 @@ static int visible_descriptors(void)
 {
 	static const struct {
 		uint16_t sel;
-		uint32_t rights;	/* without the accessed bit */
+		uint32_t rights; /* without the accessed bit */
 	} known[] = {
-		{ 0x23, 0x00cffa00 },	/* 32-bit code */
-		{ 0x2b, 0x00cff200 },	/* data */
-		{ 0x33, 0x00affa00 },	/* 64-bit code */
-		{ 0x7b, 0x0040f400 },	/* the CPU number, as a limit */
+		{ 0x23, 0x00cffa00 }, /* 32-bit code */
+		{ 0x2b, 0x00cff200 }, /* data */
+		{ 0x33, 0x00affa00 }, /* 64-bit code */
+		{ 0x7b, 0x0040f400 }, /* the CPU number, as a limit */
 	};
 	uint32_t rights;
 	int seen = 0;
@@ -435,35 +449,35 @@ static int visible_descriptors(void)
  */
 extern uint32_t through_32_bit(void);
 asm(".pushsection .text\n"
-"through_32_bit:\n"
-"	mov %rsp, stack_before\n"
-"	mov $low_stack_end, %rsp\n"
-"	ljmp *to_32_bit\n"
-"	.code32\n"
-"1:	mov %cs, %eax\n"
-"	push %eax\n"
-"	pop %edx\n"
-"	.byte 0x40\n"			/* INC EAX here, a REX prefix there */
-"	nop\n"
-"	push %ecx\n"
-"	mov $158, %eax\n"		/* sched_yield */
-"	int $0x80\n"
-"	pop %ecx\n"
-"	lea 1(%edx), %eax\n"
-"	ljmp $0x33, $2f\n"
-"	.code64\n"
-"2:	mov stack_before, %rsp\n"
-"	ret\n"
-"	.popsection\n"
-"	.pushsection .data\n"
-"	.balign 16\n"
-"	.fill 512, 8, 0\n"
-"low_stack_end:\n"
-"stack_before: .quad 0\n"
-"to_32_bit:\n"
-"	.long 1b\n"
-"	.word 0x23\n"
-"	.popsection");
+    "through_32_bit:\n"
+    "	mov %rsp, stack_before\n"
+    "	mov $low_stack_end, %rsp\n"
+    "	ljmp *to_32_bit\n"
+    "	.code32\n"
+    "1:	mov %cs, %eax\n"
+    "	push %eax\n"
+    "	pop %edx\n"
+    "	.byte 0x40\n" /* INC EAX here, a REX prefix there */
+    "	nop\n"
+    "	push %ecx\n"
+    "	mov $158, %eax\n" /* sched_yield */
+    "	int $0x80\n"
+    "	pop %ecx\n"
+    "	lea 1(%edx), %eax\n"
+    "	ljmp $0x33, $2f\n"
+    "	.code64\n"
+    "2:	mov stack_before, %rsp\n"
+    "	ret\n"
+    "	.popsection\n"
+    "	.pushsection .data\n"
+    "	.balign 16\n"
+    "	.fill 512, 8, 0\n"
+    "low_stack_end:\n"
+    "stack_before: .quad 0\n"
+    "to_32_bit:\n"
+    "	.long 1b\n"
+    "	.word 0x23\n"
+    "	.popsection");
 
 static int compatibility_mode(void)
 {
@@ -476,34 +490,40 @@ static int compatibility_mode(void)
 static void run_sgdt(uint64_t to, uint64_t unused)
 {
 	(void)unused;
-	asm volatile("sgdt (%0)" : : "r" (to) : "memory");
+	asm volatile("sgdt (%0)" : : "r"(to) : "memory");
 }
 
 static void run_sidt(uint64_t to, uint64_t unused)
 {
 	(void)unused;
-	asm volatile("sidt (%0)" : : "r" (to) : "memory");
+	asm volatile("sidt (%0)" : : "r"(to) : "memory");
 }
 
 static void run_smsw(uint64_t to, uint64_t unused)
 {
 	(void)unused;
-	asm volatile("smsw %%rax\n\tmov %%rax, (%0)" : : "r" (to)
+	asm volatile("smsw %%rax\n\tmov %%rax, (%0)"
+		     :
+		     : "r"(to)
 		     : "rax", "memory");
 }
 
 static void run_str(uint64_t to, uint64_t unused)
 {
 	(void)unused;
-	asm volatile("xor %%eax, %%eax\n\tstr %%ax\n\tmov %%rax, (%0)" : :
-		     "r" (to) : "rax", "memory");
+	asm volatile("xor %%eax, %%eax\n\tstr %%ax\n\tmov %%rax, (%0)"
+		     :
+		     : "r"(to)
+		     : "rax", "memory");
 }
 
 static void run_sldt(uint64_t to, uint64_t unused)
 {
 	(void)unused;
-	asm volatile("xor %%eax, %%eax\n\tsldt %%ax\n\tmov %%rax, (%0)" : :
-		     "r" (to) : "rax", "memory");
+	asm volatile("xor %%eax, %%eax\n\tsldt %%ax\n\tmov %%rax, (%0)"
+		     :
+		     : "r"(to)
+		     : "rax", "memory");
 }
 
 static int table_registers(void)
@@ -513,7 +533,8 @@ static int table_registers(void)
 		fault_fn *fn;
 	} insns[] = {
 		{ "sgdt", run_sgdt }, { "sidt", run_sidt },
-		{ "smsw", run_smsw }, { "str", run_str }, { "sldt", run_sldt },
+		{ "smsw", run_smsw }, { "str", run_str },
+		{ "sldt", run_sldt },
 	};
 	static uint64_t out[2];
 
@@ -553,11 +574,17 @@ static int flags_register(void)
 static int flags_kept(void)
 {
 	static const uint64_t sets[] = {
-		0, 0x8d5, FLAG_NT, FLAG_ID, FLAG_NT | FLAG_ID | 0x8d5,
-		FLAG_DF, FLAG_AC, FLAG_AC | FLAG_ID | FLAG_DF | FLAG_CF,
+		0,
+		0x8d5,
+		FLAG_NT,
+		FLAG_ID,
+		FLAG_NT | FLAG_ID | 0x8d5,
+		FLAG_DF,
+		FLAG_AC,
+		FLAG_AC | FLAG_ID | FLAG_DF | FLAG_CF,
 	};
 	const uint64_t mask = 0x8d5 | FLAG_NT | FLAG_ID | FLAG_DF | FLAG_AC |
-		FLAG_IF | FLAG_IOPL | FLAG_TF;
+			      FLAG_IF | FLAG_IOPL | FLAG_TF;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(sets) * 20; i++) {
 		uint64_t set = sets[i % ARRAY_SIZE(sets)] | FLAG_IF | 2, flags;
@@ -565,14 +592,15 @@ static int flags_kept(void)
 		asm volatile("lea -128(%%rsp), %%rsp\n\t"
 			     "push %1\n\t"
 			     "popfq\n\t"
-			     "mov $24, %%eax\n\t"	/* sched_yield */
+			     "mov $24, %%eax\n\t" /* sched_yield */
 			     "syscall\n\t"
 			     "pushfq\n\t"
 			     "pushq $0x202\n\t"
 			     "popfq\n\t"
 			     "pop %0\n\t"
 			     "lea 128(%%rsp), %%rsp"
-			     : "=&r" (flags) : "r" (set)
+			     : "=&r"(flags)
+			     : "r"(set)
 			     : "rax", "rcx", "r11", "memory", "cc");
 		CHECK_EQ(flags & mask, set & mask);
 	}
@@ -593,7 +621,8 @@ static void read_misaligned(uint64_t addr, uint64_t unused)
 		     "pushq $0x202\n\t"
 		     "popfq\n\t"
 		     "lea 128(%%rsp), %%rsp"
-		     : : "r" (addr), "i" (FLAG_AC | FLAG_IF | 2)
+		     :
+		     : "r"(addr), "i"(FLAG_AC | FLAG_IF | 2)
 		     : "rax", "memory", "cc");
 }
 
@@ -617,23 +646,25 @@ static void x87_operation(uint64_t which, uint64_t control)
 	static const double zero, one = 1.0;
 	static const double big = 1e308;
 
-	asm volatile("fninit\n\tfldcw %0" : : "m" (cw));
+	asm volatile("fninit\n\tfldcw %0" : : "m"(cw));
 	switch (which) {
-	case 0:		/* divide by zero */
-		asm volatile("fldl %0\n\tfdivl %1\n\tfwait" : :
-			     "m" (one), "m" (zero));
+	case 0: /* divide by zero */
+		asm volatile("fldl %0\n\tfdivl %1\n\tfwait"
+			     :
+			     : "m"(one), "m"(zero));
 		break;
-	case 1:		/* invalid: 0 / 0 */
-		asm volatile("fldl %0\n\tfdivl %0\n\tfwait" : : "m" (zero));
+	case 1: /* invalid: 0 / 0 */
+		asm volatile("fldl %0\n\tfdivl %0\n\tfwait" : : "m"(zero));
 		break;
-	case 2: {	/* overflow, on the way to memory */
+	case 2: { /* overflow, on the way to memory */
 		double result;
 
 		asm volatile("fldl %1\n\tfldl %1\n\tfmulp\n\tfstpl %0\n\tfwait"
-			     : "=m" (result) : "m" (big));
+			     : "=m"(result)
+			     : "m"(big));
 		break;
 	}
-	case 3:		/* inexact */
+	case 3: /* inexact */
 		asm volatile("fld1\n\tfldpi\n\tfdivrp\n\tfwait" : :);
 		break;
 	}
@@ -645,8 +676,10 @@ static int x87_exceptions(void)
 		uint16_t mask;
 		int code;
 	} cases[] = {
-		{ 0x04, FPE_FLTDIV }, { 0x01, FPE_FLTINV },
-		{ 0x08, FPE_FLTOVF }, { 0x20, FPE_FLTRES },
+		{ 0x04, FPE_FLTDIV },
+		{ 0x01, FPE_FLTINV },
+		{ 0x08, FPE_FLTOVF },
+		{ 0x20, FPE_FLTRES },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -664,15 +697,22 @@ static void sse_operation(uint64_t which, uint64_t mxcsr)
 {
 	uint32_t csr = mxcsr, normal = 0x1f80;
 	static const double zero, one = 1.0, big = 1e308, small = 1e-308;
-	double a = which == 1 ? zero : which == 2 ? big : which == 4 ? small : one;
-	double b = which <= 1 ? zero : which == 2 ? 1 / big :
-		which == 4 ? big : 3.0;
+	double a = which == 1 ? zero :
+		   which == 2 ? big :
+		   which == 4 ? small :
+				one;
+	double b = which <= 1 ? zero :
+		   which == 2 ? 1 / big :
+		   which == 4 ? big :
+				3.0;
 
 	asm volatile("ldmxcsr %2\n\t"
 		     "movsd %0, %%xmm0\n\t"
 		     "divsd %1, %%xmm0\n\t"
-		     "ldmxcsr %3" : :
-		     "m" (a), "m" (b), "m" (csr), "m" (normal) : "xmm0");
+		     "ldmxcsr %3"
+		     :
+		     : "m"(a), "m"(b), "m"(csr), "m"(normal)
+		     : "xmm0");
 }
 
 static int sse_exceptions(void)
@@ -694,7 +734,7 @@ static int sse_exceptions(void)
 		CHECK_EQ(fault.sig, SIGFPE);
 		CHECK_EQ(fault.code, cases[i].code);
 		CHECK_EQ(fault.trapno, 19);
-		asm volatile("ldmxcsr %0" : : "m" (normal));
+		asm volatile("ldmxcsr %0" : : "m"(normal));
 	}
 	/* Reserved bits are #GP. */
 	CHECK_EQ(fault_catch(sse_operation, 0, 0x80001f80), SIGSEGV);
@@ -719,28 +759,28 @@ static int general_protection(void)
 extern void stepped(void);
 extern char step_first[], step_syscall[], step_after[], step_last[], step_end[];
 asm(".pushsection .text\n"
-"stepped:\n"
-"	pushfq\n"
-"	orq $0x100, (%rsp)\n"
-"	popfq\n"
-"step_first:\n"
-"	nop\n"
-"	mov $110, %eax\n"		/* getppid */
-"step_syscall:\n"
-"	syscall\n"
-"step_after:\n"
-"	nop\n"
-"	mov $3, %ecx\n"
-"1:	dec %ecx\n"
-"	jnz 1b\n"
-"	pushfq\n"
-"	andq $~0x100, (%rsp)\n"
-"step_last:\n"
-"	popfq\n"
-"step_end:\n"
-"	nop\n"
-"	ret\n"
-"	.popsection");
+    "stepped:\n"
+    "	pushfq\n"
+    "	orq $0x100, (%rsp)\n"
+    "	popfq\n"
+    "step_first:\n"
+    "	nop\n"
+    "	mov $110, %eax\n" /* getppid */
+    "step_syscall:\n"
+    "	syscall\n"
+    "step_after:\n"
+    "	nop\n"
+    "	mov $3, %ecx\n"
+    "1:	dec %ecx\n"
+    "	jnz 1b\n"
+    "	pushfq\n"
+    "	andq $~0x100, (%rsp)\n"
+    "step_last:\n"
+    "	popfq\n"
+    "step_end:\n"
+    "	nop\n"
+    "	ret\n"
+    "	.popsection");
 
 static volatile uint64_t steps[64];
 static volatile unsigned int step_count, step_bad;
@@ -754,10 +794,9 @@ static void note_step(int sig, siginfo_t *info, void *context)
 		steps[step_count] = gregs[REG_RIP];
 	step_count++;
 	if (info->si_code != TRAP_TRACE || gregs[REG_TRAPNO] != 1 ||
-	    !(gregs[REG_EFL] & FLAG_TF ||
-	      gregs[REG_RIP] == (greg_t)step_end))
+	    !(gregs[REG_EFL] & FLAG_TF || gregs[REG_RIP] == (greg_t)step_end))
 		step_bad++;
-	if (read_flags() & FLAG_TF)	/* a handler is not stepped */
+	if (read_flags() & FLAG_TF) /* a handler is not stepped */
 		step_bad++;
 }
 
@@ -810,17 +849,17 @@ static int single_steps(void)
 /* A page fault in between does not lose or add a step. */
 extern void step_touch(void *p);
 asm(".pushsection .text\n"
-"step_touch:\n"
-"	pushfq\n"
-"	orq $0x100, (%rsp)\n"
-"	popfq\n"
-"	movb $1, (%rdi)\n"
-"	nop\n"
-"	pushfq\n"
-"	andq $~0x100, (%rsp)\n"
-"	popfq\n"
-"	ret\n"
-"	.popsection");
+    "step_touch:\n"
+    "	pushfq\n"
+    "	orq $0x100, (%rsp)\n"
+    "	popfq\n"
+    "	movb $1, (%rdi)\n"
+    "	nop\n"
+    "	pushfq\n"
+    "	andq $~0x100, (%rsp)\n"
+    "	popfq\n"
+    "	ret\n"
+    "	.popsection");
 
 static int single_steps_over_faults(void)
 {
@@ -852,43 +891,43 @@ extern char tracee_watch[], tracee_watch_read[], tracee_watched[];
 extern char tracee_watch_end[];
 extern uint64_t watched_word;
 asm(".pushsection .text\n"
-"tracee_steps:\n"		/* 1 + 10 * 3 + 2 + 1 instructions */
-"	mov $10, %ecx\n"
-"1:	add $7, %rax\n"
-"	dec %ecx\n"
-"	jnz 1b\n"
-"	xor %edx, %edx\n"
-"	rep stosb\n"		/* with RCX = 0: nothing, one step */
-"	nop\n"
-"tracee_steps_end:\n"
-"	int3\n"
-"tracee_add:\n"
-"	add %rbx, %rax\n"
-"	add %rcx, %rax\n"
-"	add %r15, %rax\n"
-"	paddq %xmm7, %xmm6\n"
-"	int3\n"
-"tracee_calls:\n"
-"	mov $20, %ebx\n"
-"1:	mov $110, %eax\n"
-"	syscall\n"
-"	dec %ebx\n"
-"	jnz 1b\n"
-"	int3\n"
-"tracee_watch:\n"
-"	nop\n"
-"tracee_watch_read:\n"
-"	nop\n"
-"	movq $77, watched_word(%rip)\n"
-"tracee_watched:\n"
-"	nop\n"
-"tracee_watch_end:\n"
-"	int3\n"
-"	.popsection\n"
-"	.pushsection .data\n"
-"	.balign 8\n"
-"watched_word: .quad 0\n"
-"	.popsection");
+    "tracee_steps:\n" /* 1 + 10 * 3 + 2 + 1 instructions */
+    "	mov $10, %ecx\n"
+    "1:	add $7, %rax\n"
+    "	dec %ecx\n"
+    "	jnz 1b\n"
+    "	xor %edx, %edx\n"
+    "	rep stosb\n" /* with RCX = 0: nothing, one step */
+    "	nop\n"
+    "tracee_steps_end:\n"
+    "	int3\n"
+    "tracee_add:\n"
+    "	add %rbx, %rax\n"
+    "	add %rcx, %rax\n"
+    "	add %r15, %rax\n"
+    "	paddq %xmm7, %xmm6\n"
+    "	int3\n"
+    "tracee_calls:\n"
+    "	mov $20, %ebx\n"
+    "1:	mov $110, %eax\n"
+    "	syscall\n"
+    "	dec %ebx\n"
+    "	jnz 1b\n"
+    "	int3\n"
+    "tracee_watch:\n"
+    "	nop\n"
+    "tracee_watch_read:\n"
+    "	nop\n"
+    "	movq $77, watched_word(%rip)\n"
+    "tracee_watched:\n"
+    "	nop\n"
+    "tracee_watch_end:\n"
+    "	int3\n"
+    "	.popsection\n"
+    "	.pushsection .data\n"
+    "	.balign 8\n"
+    "watched_word: .quad 0\n"
+    "	.popsection");
 
 static pid_t tracee;
 
@@ -947,7 +986,7 @@ static int traced_steps(void)
 		CHECK(!ptrace(PTRACE_SINGLESTEP, tracee, NULL, NULL));
 		CHECK_EQ(wait_stop(), SIGTRAP);
 		CHECK(!ptrace(PTRACE_GETREGS, tracee, NULL, &regs));
-		CHECK(!(regs.eflags & FLAG_TF));	/* hidden from view */
+		CHECK(!(regs.eflags & FLAG_TF)); /* hidden from view */
 		count++;
 	} while (regs.rip != (uint64_t)tracee_steps_end && count < 1000);
 	CHECK_EQ(count, 1 + 10 * 3 + 3);
@@ -1083,7 +1122,7 @@ static int traced_steps_over_syscalls(void)
 	return KTAP_OK;
 }
 
-#define DEBUGREG(n)	(offsetof(struct user, u_debugreg) + 8 * (n))
+#define DEBUGREG(n) (offsetof(struct user, u_debugreg) + 8 * (n))
 
 static bool poke_debugreg(int n, uint64_t value)
 {
@@ -1164,7 +1203,8 @@ static int memory_by_ptrace(void)
 	CHECK_EQ(ptrace(PTRACE_PEEKDATA, tracee, &word, NULL), 42);
 	CHECK_EQ(word, 0x1234567812345678);
 	/* Its code too, which is shared with ours, and read-only. */
-	CHECK(!ptrace(PTRACE_POKETEXT, tracee, tracee_watch, 0xccccccccccccccccULL));
+	CHECK(!ptrace(PTRACE_POKETEXT, tracee, tracee_watch,
+		      0xccccccccccccccccULL));
 	CHECK_EQ(*(volatile uint8_t *)tracee_watch, 0x90);
 	errno = 0;
 	CHECK(ptrace(PTRACE_PEEKDATA, tracee, 0xffff878000000000, NULL) == -1);
@@ -1206,13 +1246,21 @@ static int bad_signal_returns(void)
 	static const struct {
 		uint64_t cs, ss, rip;
 	} cases[] = {
-		{ 0x10, 0, 0 }, { 0x13, 0, 0 }, { 0x2b, 0, 0 }, { 0x47, 0, 0 },
-		{ 0xfffb, 0, 0 }, { 0, 0x33, 0 }, { 0, 0x18, 0 },
-		{ 0, 0, 0x8000000000000000 }, { 0, 0, 0xffff878000000000 },
-		{ 0, 0, 0xffffffff81000000 }, { 0, 0, 0xffffffffffffd000 },
+		{ 0x10, 0, 0 },
+		{ 0x13, 0, 0 },
+		{ 0x2b, 0, 0 },
+		{ 0x47, 0, 0 },
+		{ 0xfffb, 0, 0 },
+		{ 0, 0x33, 0 },
+		{ 0, 0x18, 0 },
+		{ 0, 0, 0x8000000000000000 },
+		{ 0, 0, 0xffff878000000000 },
+		{ 0, 0, 0xffffffff81000000 },
+		{ 0, 0, 0xffffffffffffd000 },
 	};
 	struct sigaction sa = {
-		.sa_sigaction = spoil_context, .sa_flags = SA_SIGINFO,
+		.sa_sigaction = spoil_context,
+		.sa_flags = SA_SIGINFO,
 	};
 
 	CHECK(!sigaction(SIGUSR1, &sa, NULL));

@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE	4096UL
+#define PAGE 4096UL
 
 /* xorshift64*: the same numbers in every world from the same seed (not 0). */
 static inline uint64_t next_random(uint64_t *state)
@@ -37,7 +37,7 @@ static inline uint64_t next_random(uint64_t *state)
 }
 
 /* FNV-1a; start with CHECKSUM_INIT. */
-#define CHECKSUM_INIT	0xcbf29ce484222325ULL
+#define CHECKSUM_INIT 0xcbf29ce484222325ULL
 
 static inline uint64_t checksum(uint64_t sum, const void *data, size_t len)
 {

@@ -38,7 +38,7 @@ static uint64_t read_xcr0(void)
 {
 	uint32_t eax, edx;
 
-	asm volatile("xgetbv" : "=a" (eax), "=d" (edx) : "c" (0));
+	asm volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
 	return (uint64_t)edx << 32 | eax;
 }
 
@@ -71,7 +71,7 @@ static void make_pattern(struct vector_image *image, uint64_t seed)
 	fill(image->k, sizeof(image->k), seed + 0x6b00);
 	for (int i = 0; i < 8; i++) {
 		fill(image->x87[i], 8, seed + 0x7800 + i);
-		image->x87[i][7] |= 0x80;	/* a normal number */
+		image->x87[i][7] |= 0x80; /* a normal number */
 		image->x87[i][8] = seed + i;
 		image->x87[i][9] = 0x40;
 	}
@@ -92,8 +92,8 @@ static const char *first_difference(const struct vector_image *a,
 	for (int i = 0; i < vectors; i++)
 		for (size_t j = 0; j < width; j += 16)
 			if (memcmp(a->zmm[i] + j, b->zmm[i] + j, 16)) {
-				snprintf(what, sizeof(what), "vector %d byte %d",
-					 i, (int)j);
+				snprintf(what, sizeof(what),
+					 "vector %d byte %d", i, (int)j);
 				return what;
 			}
 	if ((have & HAVE_AVX512) && memcmp(a->k, b->k, sizeof(a->k)))
@@ -194,7 +194,8 @@ static long involuntary_switches(void)
 
 static int over_preemption(void)
 {
-	uint64_t end = now_ns(CLOCK_MONOTONIC) + seconds_allowed * 1000000000ULL;
+	uint64_t end =
+		now_ns(CLOCK_MONOTONIC) + seconds_allowed * 1000000000ULL;
 	long first = involuntary_switches(), now = first, rounds = 0;
 	int ret = KTAP_OK;
 	pid_t pid;
@@ -210,7 +211,8 @@ static int over_preemption(void)
 		now = involuntary_switches();
 	}
 	stop_competitor(pid);
-	ktap_note("%ld involuntary switches in %ld rounds", now - first, rounds);
+	ktap_note("%ld involuntary switches in %ld rounds", now - first,
+		  rounds);
 	CHECK_RUN(ret);
 	CHECK(now - first >= switches_wanted);
 	return KTAP_OK;
@@ -247,8 +249,8 @@ static int over_page_faults(void)
 	CHECK(p != MAP_FAILED);
 	madvise(p, PAGES * PAGE, MADV_NOHUGEPAGE);
 	for (unsigned long i = 0; i < PAGES; i++)
-		CHECK_RUN(check_window(i, WINDOW_TOUCH,
-				       (uint64_t)p + i * PAGE));
+		CHECK_RUN(
+			check_window(i, WINDOW_TOUCH, (uint64_t)p + i * PAGE));
 	CHECK(!munmap(p, PAGES * PAGE));
 	return KTAP_OK;
 }
@@ -315,9 +317,10 @@ static int exec_starts_clean(void)
 	pid = fork();
 	if (!pid) {
 		vector_window(&in, &out, have, WINDOW_SPIN, 1);
-		asm volatile("ldmxcsr %0; fldcw %1; fld1" : :
-			     "m" ((uint32_t){ 0x7f80 }),
-			     "m" ((uint16_t){ 0x0f3f }));
+		asm volatile("ldmxcsr %0; fldcw %1; fld1"
+			     :
+			     : "m"((uint32_t){ 0x7f80 }),
+			       "m"((uint16_t){ 0x0f3f }));
 		execve(own_path(), argv, envp);
 		_exit(100);
 	}
@@ -331,8 +334,8 @@ static int be_fresh(void)
 	uint32_t mxcsr;
 	uint16_t fcw, fsw;
 
-	asm volatile("stmxcsr %0; fnstcw %1; fnstsw %2" :
-		     "=m" (mxcsr), "=m" (fcw), "=m" (fsw));
+	asm volatile("stmxcsr %0; fnstcw %1; fnstsw %2"
+		     : "=m"(mxcsr), "=m"(fcw), "=m"(fsw));
 	/* Start-up code may have raised sticky flags, no more. */
 	return (mxcsr & ~0x3f) != 0x1f80 || fcw != 0x037f || (fsw & 0x3800);
 }
@@ -340,7 +343,8 @@ static int be_fresh(void)
 static int avx_used(void)
 {
 	/* Not a line of its own: CR4.PKE may be off for a guest. */
-	ktap_note("PKRU is %s", have & HAVE_PKRU ? "part of it" : "not offered");
+	ktap_note("PKRU is %s",
+		  have & HAVE_PKRU ? "part of it" : "not offered");
 	if (!(have & HAVE_AVX))
 		SKIP("not offered here");
 	return KTAP_OK;

@@ -35,10 +35,10 @@ static void ringlet_console_write(struct console *con, const char *text,
 }
 
 static struct console ringlet_console = {
-	.name	= "ringlet",
-	.write	= ringlet_console_write,
-	.flags	= CON_PRINTBUFFER | CON_BOOT | CON_ANYTIME,
-	.index	= -1,
+	.name = "ringlet",
+	.write = ringlet_console_write,
+	.flags = CON_PRINTBUFFER | CON_BOOT | CON_ANYTIME,
+	.index = -1,
 };
 
 void __init ringlet_init_console(void)

@@ -22,18 +22,18 @@
 #include "ringlet.h"
 
 /* PAT as it is after reset, which is also what the guest's frames have. */
-#define PAT_RESET	0x0007040600070406ULL
+#define PAT_RESET 0x0007040600070406ULL
 
 /* HWCR.TscFreqSel: AMD's start-up code complains if the TSC may slow down. */
-#define HWCR_TSC_FREQ_SEL	BIT_ULL(24)
+#define HWCR_TSC_FREQ_SEL BIT_ULL(24)
 
 /*
  * Control registers are remembered, no more: the module gives the guest
  * kernel what these values promise and does not take it back.
  */
 static DEFINE_PER_CPU(unsigned long, ringlet_cr0) = CR0_STATE;
-static DEFINE_PER_CPU(unsigned long, ringlet_cr4) =
-	X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE;
+static DEFINE_PER_CPU(unsigned long, ringlet_cr4) = X86_CR4_PAE | X86_CR4_PSE
+						    | X86_CR4_PGE;
 
 static unsigned long ringlet_read_cr0(void)
 {
@@ -70,7 +70,7 @@ static void ringlet_cpuid(unsigned int *eax, unsigned int *ebx,
 
 	asm volatile("call ringlet_hypercall_thunk\n\t"
 		     "movq %%r10, %[d]"
-		     : "+a" (ret), "+D" (a), "+S" (b), "=d" (c), [d] "=r" (d),
+		     : "+a"(ret), "+D"(a), "+S"(b), "=d"(c), [d] "=r"(d),
 		       ASM_CALL_CONSTRAINT
 		     :
 		     : "rcx", "r10", "r11", "memory");
@@ -161,8 +161,9 @@ static u64 ringlet_read_msr(unsigned int msr)
 	u64 value = 0;
 
 	if (!msr_read(msr, &value))
-		pr_warn_once("ringlet: there is no MSR %#x, it reads as 0 (at %pS)\n",
-			     msr, __builtin_return_address(0));
+		pr_warn_once(
+			"ringlet: there is no MSR %#x, it reads as 0 (at %pS)\n",
+			msr, __builtin_return_address(0));
 
 	return value;
 }
@@ -200,7 +201,7 @@ static noinstr unsigned long ringlet_get_debugreg(int regno)
 	unsigned long value = regno;
 
 	asm volatile("call ringlet_hypercall_thunk"
-		     : "+a" (ret), "+D" (value), ASM_CALL_CONSTRAINT
+		     : "+a"(ret), "+D"(value), ASM_CALL_CONSTRAINT
 		     :
 		     : "rcx", "r11", "memory");
 
@@ -216,7 +217,7 @@ static noinstr void ringlet_set_debugreg(int regno, unsigned long value)
  * Descriptor tables. The module keeps the GDT that the CPU uses; of ours only
  * the three TLS entries count, and most task switches do not change them.
  */
-static DEFINE_PER_CPU(struct desc_struct [GDT_ENTRY_TLS_ENTRIES], loaded_tls);
+static DEFINE_PER_CPU(struct desc_struct[GDT_ENTRY_TLS_ENTRIES], loaded_tls);
 
 static void ringlet_load_tls(struct thread_struct *t, unsigned int cpu)
 {

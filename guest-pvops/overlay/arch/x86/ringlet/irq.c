@@ -79,11 +79,11 @@ static int line_retrigger(struct irq_data *data)
 }
 
 static struct irq_chip ringlet_chip = {
-	.name		= "Ringlet",
-	.irq_ack	= line_noop,
-	.irq_mask	= line_noop,
-	.irq_unmask	= line_noop,
-	.irq_retrigger	= line_retrigger,
+	.name = "Ringlet",
+	.irq_ack = line_noop,
+	.irq_mask = line_noop,
+	.irq_unmask = line_noop,
+	.irq_retrigger = line_retrigger,
 };
 
 static void __init ringlet_init_IRQ(void)

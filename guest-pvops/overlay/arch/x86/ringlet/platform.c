@@ -35,18 +35,35 @@ static void __init ringlet_init_features(void)
 {
 	static const unsigned int absent[] __initconst = {
 		/* Privileged, and no substitute. */
-		X86_FEATURE_APIC, X86_FEATURE_X2APIC, X86_FEATURE_MTRR,
-		X86_FEATURE_MWAIT, X86_FEATURE_WAITPKG, X86_FEATURE_INVPCID,
-		X86_FEATURE_XSAVES, X86_FEATURE_LKGS, X86_FEATURE_FRED,
-		X86_FEATURE_MCE, X86_FEATURE_MCA, X86_FEATURE_TSC_ADJUST,
-		X86_FEATURE_TSC_DEADLINE_TIMER, X86_FEATURE_ACPI,
-		X86_FEATURE_ACC, X86_FEATURE_DCA, X86_FEATURE_APERFMPERF,
+		X86_FEATURE_APIC,
+		X86_FEATURE_X2APIC,
+		X86_FEATURE_MTRR,
+		X86_FEATURE_MWAIT,
+		X86_FEATURE_WAITPKG,
+		X86_FEATURE_INVPCID,
+		X86_FEATURE_XSAVES,
+		X86_FEATURE_LKGS,
+		X86_FEATURE_FRED,
+		X86_FEATURE_MCE,
+		X86_FEATURE_MCA,
+		X86_FEATURE_TSC_ADJUST,
+		X86_FEATURE_TSC_DEADLINE_TIMER,
+		X86_FEATURE_ACPI,
+		X86_FEATURE_ACC,
+		X86_FEATURE_DCA,
+		X86_FEATURE_APERFMPERF,
 		X86_FEATURE_SME,
 		/* Rights by page: kernel pages are user pages to the CPU. */
-		X86_FEATURE_SMAP, X86_FEATURE_PKU, X86_FEATURE_OSPKE,
-		X86_FEATURE_LA57, X86_FEATURE_IBT, X86_FEATURE_SHSTK,
+		X86_FEATURE_SMAP,
+		X86_FEATURE_PKU,
+		X86_FEATURE_OSPKE,
+		X86_FEATURE_LA57,
+		X86_FEATURE_IBT,
+		X86_FEATURE_SHSTK,
 		/* 32-bit system calls are int $0x80. */
-		X86_FEATURE_SYSENTER32, X86_FEATURE_SYSCALL32, X86_FEATURE_SEP,
+		X86_FEATURE_SYSENTER32,
+		X86_FEATURE_SYSCALL32,
+		X86_FEATURE_SEP,
 	};
 	unsigned int i;
 
@@ -86,7 +103,8 @@ static void __init ringlet_arch_setup(void)
 
 static void __init ringlet_banner(void)
 {
-	pr_info("Booting on Ringlet, ABI v%u\n", READ_ONCE(ringlet_shared->abi));
+	pr_info("Booting on Ringlet, ABI v%u\n",
+		READ_ONCE(ringlet_shared->abi));
 }
 
 #ifdef CONFIG_SMP
@@ -111,11 +129,11 @@ static u32 __init ringlet_detect(void)
 }
 
 const struct hypervisor_x86 x86_hyper_ringlet __refconst = {
-	.name			= "Ringlet",
-	.detect			= ringlet_detect,
-	.type			= X86_HYPER_RINGLET,
-	.init.init_platform	= ringlet_init_platform,
-	.ignore_nopv		= true,
+	.name = "Ringlet",
+	.detect = ringlet_detect,
+	.type = X86_HYPER_RINGLET,
+	.init.init_platform = ringlet_init_platform,
+	.ignore_nopv = true,
 };
 
 void __init ringlet_init_platform_ops(void)

@@ -10,7 +10,7 @@
 #define ARCH_X86_RINGLET_RINGLET_H
 
 /* Room for one gate of ringlet_early_gates[]. */
-#define RINGLET_EARLY_GATE_SIZE	128
+#define RINGLET_EARLY_GATE_SIZE 128
 
 #ifndef __ASSEMBLY__
 
@@ -29,7 +29,7 @@
  * own at the same address. The module writes to it as well, so every access is
  * READ_ONCE(), WRITE_ONCE() or atomic.
  */
-#define ringlet_shared	((struct ringlet_shared *)RINGLET_SHARED_VA)
+#define ringlet_shared ((struct ringlet_shared *)RINGLET_SHARED_VA)
 
 /* entry.S; its name is an address only, it is called by inline assembler. */
 void ringlet_hypercall_thunk(void);
@@ -46,21 +46,20 @@ static __always_inline long ringlet_hypercall3(enum ringlet_hc nr,
 	unsigned long ret = nr;
 
 	asm volatile("call ringlet_hypercall_thunk"
-		     : "+a" (ret), ASM_CALL_CONSTRAINT
-		     : "D" (a1), "S" (a2), "d" (a3)
+		     : "+a"(ret), ASM_CALL_CONSTRAINT
+		     : "D"(a1), "S"(a2), "d"(a3)
 		     : "rcx", "r11", "memory");
 	return ret;
 }
 
-static __always_inline long ringlet_hypercall2(enum ringlet_hc nr,
-					       unsigned long a1,
-					       unsigned long a2)
+static __always_inline long
+ringlet_hypercall2(enum ringlet_hc nr, unsigned long a1, unsigned long a2)
 {
 	unsigned long ret = nr;
 
 	asm volatile("call ringlet_hypercall_thunk"
-		     : "+a" (ret), ASM_CALL_CONSTRAINT
-		     : "D" (a1), "S" (a2)
+		     : "+a"(ret), ASM_CALL_CONSTRAINT
+		     : "D"(a1), "S"(a2)
 		     : "rcx", "r11", "memory");
 	return ret;
 }
@@ -71,8 +70,8 @@ static __always_inline long ringlet_hypercall1(enum ringlet_hc nr,
 	unsigned long ret = nr;
 
 	asm volatile("call ringlet_hypercall_thunk"
-		     : "+a" (ret), ASM_CALL_CONSTRAINT
-		     : "D" (a1)
+		     : "+a"(ret), ASM_CALL_CONSTRAINT
+		     : "D"(a1)
 		     : "rcx", "r11", "memory");
 	return ret;
 }
@@ -82,7 +81,7 @@ static __always_inline long ringlet_hypercall0(enum ringlet_hc nr)
 	unsigned long ret = nr;
 
 	asm volatile("call ringlet_hypercall_thunk"
-		     : "+a" (ret), ASM_CALL_CONSTRAINT
+		     : "+a"(ret), ASM_CALL_CONSTRAINT
 		     :
 		     : "rcx", "r11", "memory");
 	return ret;
@@ -90,8 +89,8 @@ static __always_inline long ringlet_hypercall0(enum ringlet_hc nr)
 
 /* entry.S */
 struct ringlet_gate {
-	unsigned long native;	/* the handler that Linux's IDT names */
-	unsigned long ours;	/* the gate in front of it */
+	unsigned long native; /* the handler that Linux's IDT names */
+	unsigned long ours; /* the gate in front of it */
 };
 
 extern const struct ringlet_gate ringlet_gates[];

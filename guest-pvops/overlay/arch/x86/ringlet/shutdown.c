@@ -73,8 +73,8 @@ static int ringlet_panic(struct notifier_block *nb, unsigned long event,
 }
 
 static struct notifier_block ringlet_panic_notifier = {
-	.notifier_call	= ringlet_panic,
-	.priority	= INT_MIN,
+	.notifier_call = ringlet_panic,
+	.priority = INT_MIN,
 };
 
 void __init ringlet_init_shutdown(void)

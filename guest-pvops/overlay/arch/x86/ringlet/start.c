@@ -35,8 +35,8 @@ static void __init redirect_iret(void)
 	__text_gen_insn(&early_xen_iret_patch, JMP32_INSN_OPCODE,
 			&early_xen_iret_patch, &ringlet_iret, JMP32_INSN_SIZE);
 #ifdef CONFIG_XEN_PV
-	__text_gen_insn(&xen_iret, JMP32_INSN_OPCODE,
-			&xen_iret, &ringlet_iret, JMP32_INSN_SIZE);
+	__text_gen_insn(&xen_iret, JMP32_INSN_OPCODE, &xen_iret, &ringlet_iret,
+			JMP32_INSN_SIZE);
 #endif
 }
 
@@ -64,8 +64,9 @@ ringlet_start_kernel(unsigned long boot_params_gpa)
 	ringlet_init_platform_ops();
 
 	if (READ_ONCE(ringlet_shared->abi) != RINGLET_ABI_VERSION)
-		ringlet_shutdown(RINGLET_SHUTDOWN_PANIC,
-				 "This kernel and the ringlet module are of different ABI versions.");
+		ringlet_shutdown(
+			RINGLET_SHUTDOWN_PANIC,
+			"This kernel and the ringlet module are of different ABI versions.");
 	pr_info("Ringlet guest, ABI v%u\n", RINGLET_ABI_VERSION);
 
 	/* From here on as x86_64_start_kernel(). */

@@ -22,7 +22,7 @@
 
 #include "ringlet.h"
 
-#define TIMER_OFF	(~0UL)
+#define TIMER_OFF (~0UL)
 
 static bool tsc_is_clock(void)
 {
@@ -46,17 +46,17 @@ static u64 ringlet_clocksource_read(struct clocksource *cs)
 
 /* Nanoseconds: no conversion. Rated above a TSC that is not to be trusted. */
 static struct clocksource ringlet_clocksource = {
-	.name	= "ringlet",
-	.rating	= 400,
-	.read	= ringlet_clocksource_read,
-	.mask	= CLOCKSOURCE_MASK(64),
-	.flags	= CLOCK_SOURCE_IS_CONTINUOUS,
+	.name = "ringlet",
+	.rating = 400,
+	.read = ringlet_clocksource_read,
+	.mask = CLOCKSOURCE_MASK(64),
+	.flags = CLOCK_SOURCE_IS_CONTINUOUS,
 };
 
 static void ringlet_get_wallclock(struct timespec64 *now)
 {
-	*now = ns_to_timespec64(ringlet_hypercall1(RINGLET_HC_CLOCK,
-						   RINGLET_CLOCK_REALTIME));
+	*now = ns_to_timespec64(
+		ringlet_hypercall1(RINGLET_HC_CLOCK, RINGLET_CLOCK_REALTIME));
 }
 
 /* The host's clock is not ours to set. */
