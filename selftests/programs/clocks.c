@@ -241,17 +241,25 @@ static int cpu_time(void)
 {
 	uint64_t wall = now_ns(CLOCK_MONOTONIC);
 	uint64_t cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
-	uint64_t asleep;
+	uint64_t least = UINT64_MAX, asleep;
 
 	while (now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu < 20 * MSEC)
 		CHECK(now_ns(CLOCK_MONOTONIC) - wall < 60 * SEC);
 	CHECK(now_ns(CLOCK_MONOTONIC) - wall >= 19 * MSEC);
-	asleep = now_ns(CLOCK_THREAD_CPUTIME_ID);
-	CHECK(!usleep(30000));
-	asleep = now_ns(CLOCK_THREAD_CPUTIME_ID) - asleep;
+	/*
+	 * Sleep is not CPU time. What a host takes from a vCPU meanwhile is,
+	 * where it is not told as stolen: one quiet try of ten will do.
+	 */
+	for (int i = 0; i < 10 && least >= 20 * MSEC; i++) {
+		asleep = now_ns(CLOCK_THREAD_CPUTIME_ID);
+		CHECK(!usleep(30000));
+		asleep = now_ns(CLOCK_THREAD_CPUTIME_ID) - asleep;
+		if (asleep < least)
+			least = asleep;
+	}
 	ktap_note("30 ms of sleep cost %llu us of CPU",
-		  (unsigned long long)asleep / 1000);
-	CHECK(asleep < 20 * MSEC);
+		  (unsigned long long)least / 1000);
+	CHECK(least < 20 * MSEC);
 	return KTAP_OK;
 }
 
