@@ -222,6 +222,7 @@ struct ringlet_vm *ringlet_vm_create(void);
 void ringlet_vm_get(struct ringlet_vm *vm);
 void ringlet_vm_put(struct ringlet_vm *vm);
 void ringlet_vm_end(struct ringlet_vm *vm);
+unsigned long ringlet_vm_pages(struct ringlet_vm *vm);
 int ringlet_vm_set_memory(struct ringlet_vm *vm,
 			  const struct ringlet_memory *memory);
 int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id,

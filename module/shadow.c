@@ -239,11 +239,8 @@ u64 ringlet_shadow_root(struct ringlet_vcpu *vcpu)
 int ringlet_shadow_init(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_shadow *shadow = &vcpu->shadow;
-	u64 pages = 0;
-	int i;
+	u64 pages = ringlet_vm_pages(vcpu->vm);
 
-	for (i = 0; i < vcpu->vm->nr_slots; i++)
-		pages += vcpu->vm->slots[i].npages;
 	shadow->max_pages = TABLES_MIN + (pages * TABLES_PER_GB >> 18);
 	shadow->slot = vcpu->window.root_entry;
 	shadow->la57 = native_read_cr4() & X86_CR4_LA57;

@@ -129,7 +129,13 @@ static bool memory_overlaps(struct ringlet_vm *vm,
 	return false;
 }
 
-static unsigned long pages_of(struct ringlet_vm *vm)
+/**
+ * ringlet_vm_pages() - size of a guest's memory
+ * @vm: with its lock held, or its slots fixed
+ *
+ * Return: pages of all slots.
+ */
+unsigned long ringlet_vm_pages(struct ringlet_vm *vm)
 {
 	unsigned long pages = 0;
 	int i;
@@ -156,7 +162,7 @@ static int add_slot(struct ringlet_vm *vm, const struct ringlet_memory *memory)
 	if (memory_overlaps(vm, memory))
 		return -EEXIST;
 	/* No machine can back more, and its bitmap would be a burden. */
-	if (pages_of(vm) + slot.npages > totalram_pages())
+	if (ringlet_vm_pages(vm) + slot.npages > totalram_pages())
 		return -ENOMEM;
 	slot.shadowed =
 		__vmalloc(BITS_TO_LONGS(slot.npages) * sizeof(long),
