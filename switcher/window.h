@@ -72,6 +72,24 @@
  */
 #define RINGLET_DS_USER		0x1	/* mode, not an inhibitor: guest user runs */
 #define RINGLET_DS_OFF		0x2	/* this module leaves on every SYSCALL */
+
+/* Guest address spaces whose shadows are kept at once; Linux uses six PCIDs. */
+#define RINGLET_ROOTS		8
+
+/*
+ * Beside its window a kernel root has, for the switcher's own use (a user root
+ * has neither):
+ *
+ * - the VM's linear map, in the slot, LINEAR bytes from its start: guest-
+ *   physical addresses up to RINGLET_LINEAR_MAX, writable where the host lets
+ *   us write. The leaves of that map are the VM's frame table: a frame that the
+ *   module does not vouch for at this moment has a zero there.
+ * - its own tables: top-level entry RECURSIVE points to the root itself, so
+ *   that the entry for an address, of each level, has an address of its own.
+ */
+#define RINGLET_LINEAR		0x4000000000	/* 256 GiB */
+#define RINGLET_LINEAR_MAX	0x4000000000
+#define RINGLET_RECURSIVE	270		/* in the guard hole, next to the slot */
 /* clang-format on */
 
 #ifndef __ASSEMBLY__
@@ -93,6 +111,24 @@ struct ringlet_gprs {
 };
 
 /**
+ * struct ringlet_root - a guest address space that has shadow roots
+ * @cr3: guest CR3 with its PCID, NOFLUSH apart; ~0 if there is none
+ * @kroot: hardware CR3 for guest kernel mode
+ * @uroot: hardware CR3 for guest user mode
+ * @unused: a power of two is an index's shift
+ *
+ * Bit 63 of @kroot and @uroot is what a load of it puts into the CPU's CR3: not
+ * to flush the PCID. The module clears it when it has taken something away;
+ * whoever loads such a root sets it, if the host uses PCIDs at all (@noflush).
+ */
+struct ringlet_root {
+	u64 cr3;
+	u64 kroot;
+	u64 uroot;
+	u64 unused;
+};
+
+/**
  * struct ringlet_window_state - what the switcher reads and writes
  * @gprs: guest registers
  * @cr2: CR2 at the last exit
@@ -106,6 +142,17 @@ struct ringlet_gprs {
  * @ds_flags: RINGLET_DS_*
  * @verw_selector: a writable data selector, for VERW
  * @guest_cr3: shadow root to load, with PCID
+ * @first_cr3: loaded before that, only to flush its PCID; 0 if that is not
+ *	needed
+ * @noflush: bit 63 if roots may be loaded without a flush, else 0
+ * @current_root: index of the guest's address space in @roots
+ * @roots: by guest PCID modulo RINGLET_ROOTS
+ * @leaves: address where the current kernel root's level-1 entries appear: the
+ *	one for address x is at @leaves + (x >> 12 << 3), x cut to what the
+ *	levels translate
+ * @frames: address of the frame table: the entry for gfn is @frames[gfn]
+ * @nr_frames: frames that the table has; 0 if the switcher may not use it
+ * @linear: address of guest-physical 0
  * @guest_cr4: CR4 while the guest runs
  * @guest_dr7: DR7 while the guest runs, 0 if it has no breakpoints
  * @guest_gdtr: descriptor of the window's GDT
@@ -140,6 +187,14 @@ struct ringlet_window_state {
 	u32 ds_flags;
 	u16 verw_selector;
 	u64 guest_cr3;
+	u64 first_cr3;
+	u64 noflush;
+	u64 current_root;
+	struct ringlet_root roots[RINGLET_ROOTS];
+	u64 leaves;
+	u64 frames;
+	u64 nr_frames;
+	u64 linear;
 	u64 guest_cr4;
 	u64 guest_dr7;
 	struct desc_ptr guest_gdtr __aligned(16);
