@@ -8,6 +8,7 @@
 #include <linux/bits.h>
 #include "paging.h"
 #include "../include/uapi/ringlet.h"
+#include "../switcher/window.h"
 #include "descriptor.h"
 
 /* clang-format off */
@@ -20,13 +21,7 @@
 #define DESC_L		BIT_ULL(53)
 #define DESC_D		BIT_ULL(54)
 
-#define RFLAGS_CF_TO_DF	(0xcd5ULL)	/* CF PF AF ZF SF DF OF */
-#define RFLAGS_TF	BIT_ULL(8)
 #define RFLAGS_IF	BIT_ULL(9)
-#define RFLAGS_NT	BIT_ULL(14)
-#define RFLAGS_RF	BIT_ULL(16)
-#define RFLAGS_AC	BIT_ULL(18)
-#define RFLAGS_ID	BIT_ULL(21)
 /* clang-format on */
 
 /**
@@ -90,16 +85,13 @@ u16 ringlet_sane_selector(const u64 *gdt, unsigned int entries, u16 selector)
  * ringlet_sane_rflags() - RFLAGS that the CPU may have while the guest runs
  * @rflags: what the guest asks for
  *
- * Real interrupts are always on and IOPL is 0. NT may be set: IRETQ minds only
- * the one in force when it executes, and every way in clears that.
+ * Real interrupts are always on and IOPL is 0.
  *
  * Return: the value to load.
  */
 u64 ringlet_sane_rflags(u64 rflags)
 {
-	return (rflags & (RFLAGS_CF_TO_DF | RFLAGS_TF | RFLAGS_NT | RFLAGS_RF |
-			  RFLAGS_AC | RFLAGS_ID)) |
-	       RFLAGS_IF | BIT_ULL(1);
+	return (rflags & RINGLET_RFLAGS_GUEST) | RFLAGS_IF | BIT_ULL(1);
 }
 
 /**

@@ -36,7 +36,7 @@ int ringlet_event_set_gate(struct ringlet_vcpu *vcpu, u64 gate, u64 address)
 
 	if (index < 0 || !ringlet_gate_address_valid(address))
 		return -EINVAL;
-	vcpu->gates[index] = address;
+	vcpu->window.state->gates[index] = address;
 	return 0;
 }
 
@@ -54,7 +54,7 @@ static void save_frame(struct ringlet_vcpu *vcpu, unsigned int gate, u64 error)
 {
 	struct ringlet_frame *frame = &ringlet_shared(vcpu)->event;
 
-	ringlet_frame_save(frame, ringlet_gprs(vcpu), vcpu->user_mode,
+	ringlet_frame_save(frame, ringlet_gprs(vcpu), ringlet_user_mode(vcpu),
 			   virtual_if(vcpu));
 	frame->error = error;
 	frame->vector = gate;
@@ -65,12 +65,11 @@ static void enter_kernel_mode(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_window_state *state = vcpu->window.state;
 
-	if (!vcpu->user_mode)
+	if (!ringlet_user_mode(vcpu))
 		return;
 	WRITE_ONCE(ringlet_shared(vcpu)->user_gsbase, state->gsbase);
-	state->gsbase = vcpu->kernel_gsbase;
+	state->gsbase = state->kernel_gsbase;
 	state->ds_flags &= ~RINGLET_DS_USER;
-	vcpu->user_mode = false;
 }
 
 static void enter_user_mode(struct ringlet_vcpu *vcpu)
@@ -78,11 +77,10 @@ static void enter_user_mode(struct ringlet_vcpu *vcpu)
 	struct ringlet_window_state *state = vcpu->window.state;
 	u64 gsbase = READ_ONCE(ringlet_shared(vcpu)->user_gsbase);
 
-	vcpu->kernel_gsbase = state->gsbase;
+	state->kernel_gsbase = state->gsbase;
 	/* WRGSBASE in the switcher must not fault. */
 	state->gsbase = ringlet_canonical(gsbase) ? gsbase : 0;
 	state->ds_flags |= RINGLET_DS_USER;
-	vcpu->user_mode = true;
 }
 
 /* Exceptions whose gate is missing turn into others, as natively. */
@@ -114,8 +112,9 @@ enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu,
 	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
 	int index = ringlet_gate_index(gate);
 
-	trace_ringlet_inject(vcpu->id, gate, error, gprs->rip, vcpu->user_mode);
-	if (index < 0 || !vcpu->gates[index])
+	trace_ringlet_inject(vcpu->id, gate, error, gprs->rip,
+			     ringlet_user_mode(vcpu));
+	if (index < 0 || !vcpu->window.state->gates[index])
 		return no_gate(vcpu, gate);
 	if (READ_ONCE(ringlet_shared(vcpu)->busy))
 		return ringlet_kill(
@@ -126,7 +125,7 @@ enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu,
 	WRITE_ONCE(ringlet_shared(vcpu)->busy, 1);
 	set_virtual_if(vcpu, false);
 	enter_kernel_mode(vcpu);
-	gprs->rip = vcpu->gates[index];
+	gprs->rip = vcpu->window.state->gates[index];
 	gprs->cs = __USER_CS;
 	gprs->ss = __USER_DS;
 	/* AC, TF, NT, RF and DF are clear in a handler (pitfalls 18). */
@@ -182,7 +181,7 @@ enum ringlet_next ringlet_event_interrupt(struct ringlet_vcpu *vcpu)
 	}
 	if (!READ_ONCE(shared->pending) || READ_ONCE(shared->busy))
 		return RINGLET_RESUME;
-	if (!vcpu->user_mode && !virtual_if(vcpu))
+	if (!ringlet_user_mode(vcpu) && !virtual_if(vcpu))
 		return RINGLET_RESUME;
 	return ringlet_event_deliver(vcpu, RINGLET_GATE_INTERRUPT, 0);
 }

@@ -12,8 +12,6 @@
 #include "frame.h"
 #include "paging.h"
 
-#define RFLAGS_IF BIT_ULL(9)
-
 /* Places of the gates that are no exceptions. */
 enum {
 	INDEX_INT80 = RINGLET_GATE_EXCEPTIONS,
@@ -23,6 +21,7 @@ enum {
 };
 
 static_assert(INDEX_INTERRUPT + 1 == RINGLET_GATES);
+static_assert(INDEX_SYSCALL == RINGLET_GATE_PLACE_SYSCALL);
 
 /**
  * ringlet_gate_index() - a gate's place in a table of RINGLET_GATES
@@ -57,33 +56,6 @@ bool ringlet_gate_address_valid(u64 address)
 {
 	return !address ||
 	       (ringlet_canonical(address) && ringlet_upper_half(address));
-}
-
-/**
- * ringlet_frame_save() - write an interrupted context down
- * @frame: receives it; error, vector and rax are not touched
- * @gprs: the registers
- * @user_mode: they are guest user mode's
- * @virtual_if: the guest kernel took interrupts
- *
- * Guest user mode always takes interrupts, whatever its RFLAGS say: the CPU's
- * own IF is the host's. Guest kernel mode ran with the user's selectors.
- */
-void ringlet_frame_save(struct ringlet_frame *frame,
-			const struct ringlet_gprs *gprs, bool user_mode,
-			bool virtual_if)
-{
-	u64 rflags = gprs->rflags & ~RFLAGS_IF;
-
-	if (user_mode || virtual_if)
-		rflags |= RFLAGS_IF;
-	frame->rip = gprs->rip;
-	frame->cs = user_mode ? gprs->cs : RINGLET_KERNEL_CS;
-	frame->rflags = rflags;
-	frame->rsp = gprs->rsp;
-	frame->ss = user_mode ? gprs->ss : RINGLET_KERNEL_SS;
-	frame->rcx = gprs->rcx;
-	frame->r11 = gprs->r11;
 }
 
 /**

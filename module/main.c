@@ -41,6 +41,12 @@ static int __init ringlet_init(void)
 		pr_err("ringlet: cannot run guests here: %s\n", refusal);
 		return -ENODEV;
 	}
+	/* fast.c has outgrown its page, or shrunk to nothing. */
+	if (ringlet_text_end - ringlet_text_start !=
+	    RINGLET_TEXT_PAGES * PAGE_SIZE) {
+		pr_err("ringlet: the switcher's text is not what its window has room for: a bug of Ringlet, please report it\n");
+		return -ENOEXEC;
+	}
 	ret = ringlet_fpu_init();
 	if (ret) {
 		pr_err("ringlet: cannot run guests here: CPUID describes no FPU state that makes sense; report this CPU\n");

@@ -144,7 +144,8 @@ int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data,
 		if (!ringlet_canonical(gva))
 			return 1;
 		ret = ringlet_walk(&walker, gva,
-				   vcpu->user_mode ? RINGLET_PF_U : 0, &t);
+				   ringlet_user_mode(vcpu) ? RINGLET_PF_U : 0,
+				   &t);
 		if (ret)
 			return ret;
 		where = ringlet_gpa_to_user(vcpu->vm, t.gpa, n);

@@ -137,9 +137,6 @@ enum ringlet_mode {
  * @window: its window
  * @shadow: its shadow tables
  * @run: page shared with the launcher
- * @user_mode: guest user mode; else guest kernel mode
- * @kernel_gsbase: kernel mode's GS base while in user mode
- * @gates: guest kernel's entry points, by ringlet_gate_index()
  * @dr: guest debug registers 0-3, [4] = DR6, [5] = DR7
  * @forbid_tsc: guest CR4.TSD: RDTSC faults in guest user mode
  * @mmio: an access that the launcher is serving
@@ -169,9 +166,6 @@ struct ringlet_vcpu {
 	struct ringlet_window window;
 	struct ringlet_shadow shadow;
 	struct ringlet_run *run;
-	bool user_mode;
-	u64 kernel_gsbase;
-	u64 gates[RINGLET_GATES];
 	u64 dr[6];
 	bool forbid_tsc;
 	struct {
@@ -246,7 +240,7 @@ void ringlet_memory_unregister(struct ringlet_vm *vm);
 int ringlet_shadow_init(struct ringlet_vcpu *vcpu);
 enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 				       u32 error);
-u64 ringlet_shadow_root(struct ringlet_vcpu *vcpu);
+void ringlet_shadow_roots(struct ringlet_vcpu *vcpu);
 
 /* window.c: the slot, windows and their tables */
 int ringlet_window_create(struct ringlet_vcpu *vcpu);
@@ -306,6 +300,12 @@ static inline struct ringlet_gprs *ringlet_gprs(struct ringlet_vcpu *vcpu)
 static inline struct ringlet_shared *ringlet_shared(struct ringlet_vcpu *vcpu)
 {
 	return vcpu->window.shared;
+}
+
+/* Guest user mode; else guest kernel mode. The switcher changes it, too. */
+static inline bool ringlet_user_mode(struct ringlet_vcpu *vcpu)
+{
+	return vcpu->window.state->ds_flags & RINGLET_DS_USER;
 }
 
 static inline void ringlet_request(struct ringlet_vcpu *vcpu,

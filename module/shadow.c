@@ -95,7 +95,7 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 	if (lower && !t->user && !tag->split)
 		ringlet_tags_split(shadow);
 	top = lower ? tag->lower : shadow->upper;
-	if (lower && tag->split && !vcpu->user_mode)
+	if (lower && tag->split && !ringlet_user_mode(vcpu))
 		top = tag->klower;
 	leaf = ringlet_tags_leaf(shadow, top, t->gva, t->level);
 	if (!leaf)
@@ -121,7 +121,7 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 /* A guest user's access above the split: nothing there is ever the user's. */
 static bool beyond_user(struct ringlet_vcpu *vcpu, u64 gva)
 {
-	return vcpu->user_mode && ringlet_upper_half(gva);
+	return ringlet_user_mode(vcpu) && ringlet_upper_half(gva);
 }
 
 /* ringlet_walk(), and A and D as the guest's CPU would set them. */
@@ -169,14 +169,15 @@ enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 	struct ringlet_translation t;
 	int ret;
 
-	if (vcpu->user_mode)
+	if (ringlet_user_mode(vcpu))
 		access |= RINGLET_PF_U;
 	/* On a host with 57-bit addresses: natively this is #GP (or #SS). */
 	if (!ringlet_canonical(gva)) {
 		ringlet_left(vcpu, RINGLET_LEFT_EXCEPTION);
 		return ringlet_event_deliver(vcpu, X86_TRAP_GP, 0);
 	}
-	if (!vcpu->user_mode && (gva & PAGE_MASK) == RINGLET_SHARED_VA) {
+	if (!ringlet_user_mode(vcpu) &&
+	    (gva & PAGE_MASK) == RINGLET_SHARED_VA) {
 		if (error & RINGLET_PF_I)
 			return ringlet_kill(
 				vcpu,
@@ -215,19 +216,21 @@ enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 }
 
 /**
- * ringlet_shadow_root() - CR3 for the vCPU's current mode
+ * ringlet_shadow_roots() - tell the switcher the roots for the coming stay
  * @vcpu: whose
  *
- * Return: root, with a hardware PCID if the host uses them; never NOFLUSH.
+ * With a hardware PCID if the host uses them; never NOFLUSH.
  */
-u64 ringlet_shadow_root(struct ringlet_vcpu *vcpu)
+void ringlet_shadow_roots(struct ringlet_vcpu *vcpu)
 {
+	struct ringlet_window_state *state = vcpu->window.state;
 	struct ringlet_tag *tag = vcpu->shadow.current_tag;
 	unsigned int pcid = vcpu->window.pcid;
 
-	if (vcpu->user_mode)
-		return __pa(tag->uroot) | pcid;
-	return __pa(tag->kroot) | (pcid ? pcid + 1 : 0);
+	state->uroot = __pa(tag->uroot) | pcid;
+	state->kroot = __pa(tag->kroot) | (pcid ? pcid + 1 : 0);
+	state->guest_cr3 = ringlet_user_mode(vcpu) ? state->uroot :
+						     state->kroot;
 }
 
 /**
@@ -240,7 +243,10 @@ int ringlet_shadow_init(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_shadow *shadow = &vcpu->shadow;
 	u64 pages = ringlet_vm_pages(vcpu->vm);
+	int i;
 
+	for (i = 0; i < RINGLET_ROOTS; i++)
+		vcpu->window.state->roots[i].cr3 = ~0ULL;
 	shadow->max_pages = TABLES_MIN + (pages * TABLES_PER_GB >> 18);
 	shadow->slot = vcpu->window.root_entry;
 	shadow->la57 = native_read_cr4() & X86_CR4_LA57;

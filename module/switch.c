@@ -12,6 +12,7 @@
 #include "ringlet.h"
 
 #include <linux/kvm_host.h>
+#include <linux/moduleparam.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/mce.h>
@@ -19,6 +20,14 @@
 #include <asm/trapnr.h>
 
 #include "descriptor.h"
+#include "trace.h"
+
+/* For comparison, and for whoever doubts the switcher's own paths. */
+static bool direct = true;
+module_param(direct, bool, 0644);
+MODULE_PARM_DESC(
+	direct,
+	"serve system calls, returns and faults of guests in the switcher (default: Y)");
 
 void ringlet_call_host_gate(unsigned long handler);
 
@@ -188,6 +197,23 @@ static void restore_host_debug(struct ringlet_vcpu *vcpu,
 		set_debugreg(host->dr7, 7);
 }
 
+/* Why the switcher must leave all to the module during the stay to come. */
+static u32 inhibitors(struct ringlet_vcpu *vcpu)
+{
+	u32 flags = 0;
+
+	if (!READ_ONCE(direct))
+		flags |= RINGLET_DS_OFF;
+	if (trace_ringlet_exit_enabled() || trace_ringlet_hypercall_enabled() ||
+	    trace_ringlet_fault_enabled() || trace_ringlet_inject_enabled())
+		flags |= RINGLET_DS_TRACE;
+	if (!vcpu->window.state->gates[RINGLET_GATE_PLACE_SYSCALL])
+		flags |= RINGLET_DS_GATE;
+	if (vcpu->forbid_tsc)
+		flags |= RINGLET_DS_TSD;
+	return flags;
+}
+
 /*
  * Fill in what the switcher needs of this CPU. Read anew at every entry: the
  * thread may have moved, and a flush IPI may have moved the mm to another ASID
@@ -216,11 +242,13 @@ static void prepare_window(struct ringlet_vcpu *vcpu)
 	 * must do without them, once.
 	 */
 	state->guest_cr4 = cr4 & ~(X86_CR4_PKE | X86_CR4_LASS | X86_CR4_TSD);
-	if (vcpu->forbid_tsc && vcpu->user_mode)
+	if (vcpu->forbid_tsc && ringlet_user_mode(vcpu))
 		state->guest_cr4 |= X86_CR4_TSD;
 	if (vcpu->spurious > 1)
 		state->guest_cr4 &= ~X86_CR4_PGE;
-	state->guest_cr3 = ringlet_shadow_root(vcpu);
+	ringlet_shadow_roots(vcpu);
+	state->ds_flags = (state->ds_flags & RINGLET_DS_USER) |
+			  inhibitors(vcpu);
 
 	/*
 	 * The switcher loads these at CPL 0: a fault there would be ours. CS

@@ -131,10 +131,10 @@ enum ringlet_next ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...)
 	scnprintf(
 		run->message + n, sizeof(run->message) - n,
 		" (vCPU %u, %s mode, RIP %#llx, RSP %#llx, RFLAGS %#llx, CR3 %#llx, last exit %#llx error %#llx, RAX %#llx, RDI %#llx, RSI %#llx, GS base %#llx)",
-		vcpu->id, vcpu->user_mode ? "user" : "kernel", gprs->rip,
-		gprs->rsp, gprs->rflags, vcpu->shadow.current_tag->cr3,
-		gprs->vector, gprs->error, gprs->rax, gprs->rdi, gprs->rsi,
-		vcpu->window.state->gsbase);
+		vcpu->id, ringlet_user_mode(vcpu) ? "user" : "kernel",
+		gprs->rip, gprs->rsp, gprs->rflags,
+		vcpu->shadow.current_tag->cr3, gprs->vector, gprs->error,
+		gprs->rax, gprs->rdi, gprs->rsi, vcpu->window.state->gsbase);
 	run->exit_reason = RINGLET_EXIT_KILLED;
 	ringlet_vm_end(vcpu->vm);
 	ringlet_left(vcpu, RINGLET_LEFT_FATAL);
@@ -159,7 +159,7 @@ static enum ringlet_next exception(struct ringlet_vcpu *vcpu,
 {
 	enum ringlet_next next;
 
-	if (vector == X86_TRAP_GP && !vcpu->user_mode && !error) {
+	if (vector == X86_TRAP_GP && !ringlet_user_mode(vcpu) && !error) {
 		ringlet_left(vcpu, RINGLET_LEFT_EMULATED);
 		if (ringlet_emulate(vcpu, &next))
 			return next;
@@ -173,7 +173,7 @@ static enum ringlet_next exception(struct ringlet_vcpu *vcpu,
 
 static enum ringlet_next syscall(struct ringlet_vcpu *vcpu, unsigned int gate)
 {
-	if (!vcpu->user_mode && gate == RINGLET_GATE_SYSCALL)
+	if (!ringlet_user_mode(vcpu) && gate == RINGLET_GATE_SYSCALL)
 		return ringlet_hypercall(vcpu);
 	ringlet_left(vcpu, RINGLET_LEFT_SYSCALL);
 	return ringlet_event_deliver(vcpu, gate, 0);
@@ -243,7 +243,7 @@ static bool enter_guest(struct ringlet_vcpu *vcpu)
 	smp_mb(); /* the mode before the requests; pairs with the kick */
 	if (!must_not_enter(vcpu)) {
 		trace_ringlet_entry(vcpu->id, ringlet_gprs(vcpu)->rip,
-				    vcpu->user_mode);
+				    ringlet_user_mode(vcpu));
 		/* Ticks that end this stay count as guest time. */
 		current->flags |= PF_VCPU;
 		kernel_fpu_begin_mask(0);
@@ -342,7 +342,7 @@ int ringlet_vcpu_get_regs(struct ringlet_vcpu *vcpu, struct ringlet_regs *regs)
 		    vcpu->shadow.current_tag->pcid;
 	regs->fsbase = state->fsbase;
 	regs->gsbase = state->gsbase;
-	regs->user_mode = vcpu->user_mode;
+	regs->user_mode = ringlet_user_mode(vcpu);
 	return 0;
 }
 
@@ -354,7 +354,7 @@ static bool regs_valid(struct ringlet_vcpu *vcpu,
 	for (i = 0; i < ARRAY_SIZE(regs->reserved); i++)
 		if (regs->reserved[i])
 			return false;
-	return !vcpu->user_mode && !regs->user_mode &&
+	return !ringlet_user_mode(vcpu) && !regs->user_mode &&
 	       ringlet_canonical(regs->rip) &&
 	       ringlet_canonical(regs->fsbase) &&
 	       ringlet_canonical(regs->gsbase);

@@ -360,7 +360,6 @@ int ringlet_window_create(struct ringlet_vcpu *vcpu)
 		     GDT_ENTRIES_USED * sizeof(u64));
 	set_desc_ptr(&window->state->guest_idtr,
 		     window->base + RINGLET_WINDOW_IDT, PAGE_SIZE);
-	window->state->ds_flags = RINGLET_DS_OFF;
 	window->state->verw_selector = __KERNEL_DS;
 	if (native_read_cr4() & X86_CR4_PCIDE)
 		window->pcid = ringlet_pcid_alloc();

@@ -7,6 +7,7 @@
  * disagree about a layout.
  */
 #include <linux/kbuild.h>
+#include <linux/log2.h>
 #include "window.h"
 
 #define STATE(name, member)           \
@@ -32,8 +33,21 @@ int main(void)
 	STATE(GS, gs);
 	STATE(PENDING, pending);
 	STATE(DS_FLAGS, ds_flags);
+	STATE(KERNEL_GSBASE, kernel_gsbase);
+	STATE(KROOT, kroot);
+	STATE(UROOT, uroot);
+	STATE(SPILL, spill);
+	STATE(GATE_SYSCALL, gates[RINGLET_GATE_PLACE_SYSCALL]);
+	STATE(NOFLUSH, noflush);
+	STATE(CURRENT_ROOT, current_root);
+	STATE(ROOTS, roots);
+	DEFINE(ROOT_CR3, offsetof(struct ringlet_root, cr3));
+	DEFINE(ROOT_KROOT, offsetof(struct ringlet_root, kroot));
+	DEFINE(ROOT_UROOT, offsetof(struct ringlet_root, uroot));
+	DEFINE(ROOT_SHIFT, ilog2(sizeof(struct ringlet_root)));
 	STATE(VERW_SELECTOR, verw_selector);
 	STATE(GUEST_CR3, guest_cr3);
+	STATE(FIRST_CR3, first_cr3);
 	STATE(GUEST_CR4, guest_cr4);
 	STATE(GUEST_DR7, guest_dr7);
 	STATE(GUEST_GDTR, guest_gdtr);
@@ -55,6 +69,7 @@ int main(void)
 	STATE(HOST_LDT, host_ldt);
 	STATE(FAULT_RIP, fault_rip);
 	STATE(FAULT_VECTOR, fault_vector);
+	STATE(FAST_FAULTS, fast_faults);
 	STATE(SCRATCH, scratch);
 	return 0;
 }

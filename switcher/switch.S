@@ -8,9 +8,15 @@
  * that (an interrupt, an exception, SYSCALL) arrives at the stubs below
  * through the window's own IDT and LSTAR.
  *
- * The text is two pages of the module, mapped once more in each vCPU's
+ * What can be settled between guest user and guest kernel stays here: SYSCALL
+ * and the return from it, a change of address space whose roots are at hand,
+ * and, in fast.c, exceptions and page faults. The module sees the rest, and
+ * all of it while ds_flags says so.
+ *
+ * The text is three pages of the module, mapped once more in each vCPU's
  * window, just below that vCPU's data: every access is RIP-relative, so the
  * same bytes serve any number of windows, and nothing here calls or jumps out.
+ * This file is the first page, fast.c what follows, stubs.S the last page.
  * The window is all there is: guest addresses are never dereferenced (with
  * global pages such an access could reach *host* memory, pitfalls 2), and
  * neither per-CPU data nor the kernel's text exists on a shadow root.
@@ -23,10 +29,12 @@
  *
  * NMI and #MC. From the guest: leave as for any vector, without an IRET, so
  * that NMIs stay blocked until the host's handler, which the module calls with
- * `int $2`, executes its own. In the switcher: while entering, give up the
- * entry (all guest state is still in memory: the pops below change nothing
- * there); while leaving, carry on. Either way `pending` tells the module.
- * No path drops one.
+ * `int $2`, executes its own. In the switcher: note it in `pending`, and
+ * while leaving, carry on. On every way to the guest the last step before IRETQ
+ * or SYSRET is a look at that word; an NMI later than this look finds the
+ * interrupted RIP in one of the ranges below, where it is known what of the
+ * guest is in registers and what in memory, and turns the way round. No path
+ * drops one, and none waits for the guest's next exit.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -38,13 +46,26 @@
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <asm/smap.h>
+#include <asm/trapnr.h>
 #include <asm/unwind_hints.h>
+#include "../include/uapi/ringlet.h"
 #include "../module/compat/asm.h"
 #include "offsets.h"
 #include "window.h"
 
 /* A member of this window's struct ringlet_window_state. */
 #define S(member)	(ringlet_text_start + S_##member)(%rip)
+
+/* A member of the vCPU's shared page, by its alias in the window. */
+#define SHARED(member)							\
+	(ringlet_text_start + RINGLET_WINDOW_SHARED +			\
+	 RINGLET_SHARED_##member)(%rip)
+#define EVENT(member)							\
+	(ringlet_text_start + RINGLET_WINDOW_SHARED +			\
+	 RINGLET_SHARED_EVENT + RINGLET_FRAME_##member)(%rip)
+#define RET_TO(member)							\
+	(ringlet_text_start + RINGLET_WINDOW_SHARED +			\
+	 RINGLET_SHARED_RETURN + RINGLET_FRAME_##member)(%rip)
 
 /* The byte of the window's TSS descriptor that holds the busy bit. */
 #define WINDOW_TSS_ACCESS						\
@@ -104,6 +125,12 @@ SYM_CODE_START(ringlet_enter)
 	je	.Lenter_cr3
 	movq	%rax, %cr4
 .Lenter_cr3:
+	/* To be rid of what the other root's PCID has in the TLB. */
+	movq	S(FIRST_CR3), %rax
+	testq	%rax, %rax
+	jz	.Lenter_root
+	movq	%rax, %cr3
+.Lenter_root:
 	movq	S(GUEST_CR3), %rax
 	movq	%rax, %cr3
 	UNWIND_HINT_NONE
@@ -129,6 +156,11 @@ SYM_CODE_START(ringlet_enter)
 	movq	S(GSBASE), %rax
 	wrgsbase %rax
 
+/*
+ * To the guest, with all of its registers in memory: the entry's second half,
+ * and where fast.c ends that has served the guest.
+ */
+.Lresume:
 	leaq	S(GPRS), %rsp
 	popq	%r15
 	popq	%r14
@@ -146,17 +178,26 @@ SYM_CODE_START(ringlet_enter)
 	popq	%rsi
 	popq	%rdi
 	addq	$16, %rsp		/* vector, error */
+/* With all but RIP to SS in registers; RSP points to those. */
+.Lregisters_live:
 	/*
 	 * The guest is user mode to MDS and its kin: clear the buffers last,
 	 * after every load of host or switcher data. VERW wants a memory
 	 * operand with a writable data selector; it changes only ZF, which
 	 * IRETQ sets.
 	 */
-	ALTERNATIVE "jmp .Lskip_verw", "", X86_FEATURE_CLEAR_CPU_BUF
+	ALTERNATIVE "jmp .Liretq", "", X86_FEATURE_CLEAR_CPU_BUF
 	verw	S(VERW_SELECTOR)
-.Lskip_verw:
+.Liretq:
+	cmpl	$0, S(PENDING)
+	jne	.Lleave_live
 	iretq
-.Lenter_window_end:
+/* With everything in registers: RIP in RCX, RFLAGS in R11. */
+.Lsysret:
+	cmpl	$0, S(PENDING)
+	jne	.Lleave_sysret
+	sysretq
+.Lto_guest_end:
 SYM_CODE_END(ringlet_enter)
 
 /*
@@ -181,12 +222,7 @@ SYM_CODE_END(ringlet_enter)
 	lfence				/* a mispredicted JNZ stops here */
 .endm
 
-/*
- * The way out. RSP points below ringlet_gprs.vector: the rest is pushed here.
- */
-SYM_CODE_START_LOCAL(ringlet_leave)
-	UNWIND_HINT_NONE
-	cld
+.macro PUSH_GPRS
 	pushq	%rdi
 	pushq	%rsi
 	pushq	%rdx
@@ -202,8 +238,19 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	pushq	%r13
 	pushq	%r14
 	pushq	%r15
+.endm
+
+/*
+ * The way out. RSP points below ringlet_gprs.vector: the rest is pushed here.
+ */
+SYM_CODE_START_LOCAL(ringlet_leave)
+	UNWIND_HINT_NONE
+	cld
+	PUSH_GPRS
+.Lsave_cr2:
 	movq	%cr2, %rax
 	movq	%rax, S(CR2)
+.Lsave_rest:
 	rdfsbase %rax
 	movq	%rax, S(FSBASE)
 	rdgsbase %rax
@@ -301,41 +348,240 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	int3
 SYM_CODE_END(ringlet_leave)
 
+/* What an exception would have pushed. */
+.macro SYSCALL_FRAME cs:req vector:req
+	movq	%rsp, S(RSP)
+	leaq	S(RIP), %rsp
+	movq	%rcx, S(RIP)
+	movq	$\cs, S(CS)
+	movq	%r11, S(RFLAGS)
+	movq	$__USER_DS, S(SS)
+	pushq	$0
+	pushq	$\vector
+.endm
+
 /*
  * SYSCALL by the guest, user or kernel. CPL 0 on the guest's RSP: no push
  * before RSP is ours, and #DB, NMI, #MC and #DF have stacks of their own.
  * SFMASK is Linux's: IF, TF, DF, AC, NT and IOPL are clear.
+ *
+ * From guest user mode, with nothing in the way: into the guest kernel, by its
+ * gate. What the ABI promises is in the event frame, RSP included; the rest of
+ * the registers are the user's still. The gate's address was checked when it
+ * was set: SYSRET would fault, at CPL 0, on one that is not canonical.
  */
 SYM_CODE_START(ringlet_lstar)
 	UNWIND_HINT_NONE
 	ENDBR
+	cmpl	$RINGLET_DS_USER, S(DS_FLAGS)
+	ja	.Lsyscall_leave
+	jb	.Lhypercall
+
+	movq	%rsp, EVENT(RSP)
+	movq	%rcx, EVENT(RIP)
+	movq	%r11, EVENT(RFLAGS)
+	movl	$0, SHARED(FLAGS)
+	movb	$1, SHARED(BUSY)
+	movl	$0, S(DS_FLAGS)
+	rdgsbase %rcx
+	movq	%rcx, SHARED(USER_GSBASE)
+	movq	S(KERNEL_GSBASE), %rcx
+	wrgsbase %rcx
+	movq	S(KROOT), %rcx
+	movq	%rcx, %cr3
+	movq	S(GATE_SYSCALL), %rcx
+	movl	$X86_EFLAGS_FIXED_IF, %r11d
+	jmp	.Lsysret
+
+.Lhypercall:
+	testq	%rax, %rax			/* RINGLET_HC_IRET */
+	jz	.Liret
+	cmpq	$RINGLET_HC_LOAD_CR3, %rax
+	je	.Lload_cr3
+	cmpq	$RINGLET_HC_FLUSH_TLB, %rax
+	jne	.Lsyscall_leave
+	SYSCALL_FRAME RINGLET_USER_CS, RINGLET_VECTOR_SYSCALL
+	jmp	ringlet_to_fast
+
+.Lsyscall_leave:
+	SYSCALL_FRAME RINGLET_USER_CS, RINGLET_VECTOR_SYSCALL
+	jmp	ringlet_leave
+
+/*
+ * The guest kernel returns. RAX, RCX and R11 are in the frame and RSP is about
+ * to be replaced: four registers to work with. Everything is checked before
+ * anything is changed, and of the frame each field is read once; what is not
+ * the common case (a user RIP of the upper half, a selector that is not
+ * Linux's, an interrupt to be delivered first) is the module's.
+ */
+.Liret:
+	cmpq	$RINGLET_USER_CS, RET_TO(CS)
+	jne	.Liret_kernel
+	cmpq	$RINGLET_USER_SS, RET_TO(SS)
+	jne	.Liret_leave
+	cmpb	$0, SHARED(PENDING)
+	jne	.Liret_leave
+	movq	RET_TO(RIP), %rcx
+	movq	%rcx, %r11
+	shrq	$47, %r11
+	jnz	.Liret_leave
+	/* WRGSBASE faults on what is not canonical. */
+	movq	SHARED(USER_GSBASE), %rax
+	movq	%rax, %r11
+	shlq	$16, %r11
+	sarq	$16, %r11
+	cmpq	%rax, %r11
+	jne	.Liret_leave
+
+	rdgsbase %r11
+	movq	%r11, S(KERNEL_GSBASE)
+	wrgsbase %rax
+	movl	$X86_EFLAGS_IF, SHARED(FLAGS)
+	movl	$RINGLET_DS_USER, S(DS_FLAGS)
+	movq	S(UROOT), %rax
+	movq	%rax, %cr3
+	movq	RET_TO(RFLAGS), %r11
+	andl	$RINGLET_RFLAGS_GUEST, %r11d
+	orl	$X86_EFLAGS_FIXED_IF, %r11d
+	movq	RET_TO(RSP), %rsp
+	movq	RET_TO(RAX), %rax
+	/* SYSRET does for a system call's return: RCX and R11 say so. */
+	cmpq	%rcx, RET_TO(RCX)
+	jne	.Liret_frame
+	cmpq	%r11, RET_TO(R11)
+	jne	.Liret_frame
+	testl	$(X86_EFLAGS_TF | X86_EFLAGS_RF), %r11d
+	jz	.Lsysret
+.Liret_frame:
+	movq	%rcx, S(RIP)
+	movq	%r11, S(RFLAGS)
 	movq	%rsp, S(RSP)
-	leaq	S(RIP), %rsp
 	movq	$__USER_CS, S(CS)
-	pushq	$0
-	pushq	$RINGLET_VECTOR_SYSCALL
-	jmp	.Lsyscall_frame
+	movq	$__USER_DS, S(SS)
+	movq	RET_TO(RCX), %rcx
+	movq	RET_TO(R11), %r11
+	leaq	S(RIP), %rsp
+	jmp	.Liretq
+
+/* To guest kernel mode: after an exception or interrupt of its own. */
+.Liret_kernel:
+	cmpq	$RINGLET_KERNEL_CS, RET_TO(CS)
+	jne	.Liret_leave
+	movq	RET_TO(RIP), %rcx
+	movq	%rcx, %rax
+	shlq	$16, %rax
+	sarq	$16, %rax
+	cmpq	%rcx, %rax
+	jne	.Liret_leave
+	movq	RET_TO(RFLAGS), %r11
+	movl	%r11d, %eax
+	andl	$X86_EFLAGS_IF, %eax
+	jz	.Liret_masked
+	cmpb	$0, SHARED(PENDING)
+	jne	.Liret_leave
+.Liret_masked:
+	movl	%eax, SHARED(FLAGS)
+	andl	$RINGLET_RFLAGS_GUEST, %r11d
+	orl	$X86_EFLAGS_FIXED_IF, %r11d
+	movq	RET_TO(RSP), %rsp
+	movq	RET_TO(RAX), %rax
+	jmp	.Liret_frame
+
+.Liret_leave:
+	xorl	%eax, %eax			/* RINGLET_HC_IRET */
+	jmp	.Lsyscall_leave
+
+/*
+ * The guest loads CR3. With NOFLUSH, and with both roots at hand, there is
+ * nothing to be done but to load ours. Else the module must drop or make
+ * tables. SYSRET goes back to where SYSCALL came from: RCX was the CPU's word,
+ * but for the last instruction of the lower half it is not canonical.
+ */
+.Lload_cr3:
+	movq	%rdi, %rax
+	btrq	$63, %rax
+	jnc	.Lload_cr3_leave
+	movq	%rcx, S(RIP)
+	shlq	$16, %rcx
+	sarq	$16, %rcx
+	cmpq	%rcx, S(RIP)
+	jne	.Lload_cr3_refetch
+	testl	$X86_EFLAGS_TF, %r11d
+	jnz	.Lload_cr3_refetch
+	movq	%rsp, S(RSP)
+	movq	%rdi, S(SPILL)
+	andl	$(RINGLET_ROOTS - 1), %edi
+	movl	%edi, %ecx
+	shll	$ROOT_SHIFT, %edi
+	leaq	S(ROOTS), %rsp
+	addq	%rdi, %rsp
+	cmpq	%rax, ROOT_CR3(%rsp)
+	jne	.Lload_cr3_unknown
+	movq	%rcx, S(CURRENT_ROOT)
+	/*
+	 * A root without bit 63 has translations in the TLB that are not true
+	 * any more. The user root's must be gone before SYSCALL's return
+	 * loads it without a thought.
+	 */
+	movq	ROOT_UROOT(%rsp), %rcx
+	movq	%rcx, %rax
+	orq	S(NOFLUSH), %rax
+	movq	%rax, S(UROOT)
+	cmpq	%rax, %rcx
+	je	.Lload_kroot
+	movq	%rcx, %cr3
+	movq	%rax, ROOT_UROOT(%rsp)
+.Lload_kroot:
+	movq	ROOT_KROOT(%rsp), %rax
+	movq	%rax, %cr3
+	orq	S(NOFLUSH), %rax
+	movq	%rax, S(KROOT)
+	movq	%rax, ROOT_KROOT(%rsp)
+	movq	S(SPILL), %rdi
+	movq	S(RIP), %rcx
+	movq	S(RSP), %rsp
+	xorl	%eax, %eax
+	jmp	.Lsysret
+
+.Lload_cr3_unknown:
+	movq	S(SPILL), %rdi
+	movq	S(RSP), %rsp
+.Lload_cr3_refetch:
+	movq	S(RIP), %rcx
+.Lload_cr3_leave:
+	movl	$RINGLET_HC_LOAD_CR3, %eax
+	jmp	.Lsyscall_leave
 SYM_CODE_END(ringlet_lstar)
 
 /* AMD: SYSCALL from a 32-bit code segment, which the guest may far-jump to. */
 SYM_CODE_START(ringlet_cstar)
 	UNWIND_HINT_NONE
 	ENDBR
-	movq	%rsp, S(RSP)
-	leaq	S(RIP), %rsp
-	movq	$__USER32_CS, S(CS)
-	pushq	$0
-	pushq	$RINGLET_VECTOR_SYSCALL32
-.Lsyscall_frame:
-	movq	%rcx, S(RIP)
-	movq	%r11, S(RFLAGS)
-	movq	$__USER_DS, S(SS)
-	/*
-	 * ds_flags is to be tested here: with no inhibitor set this SYSCALL
-	 * could stay in the guest. RINGLET_DS_OFF always is, so far.
-	 */
+	SYSCALL_FRAME RINGLET_USER32_CS, RINGLET_VECTOR_SYSCALL32
 	jmp	ringlet_leave
 SYM_CODE_END(ringlet_cstar)
+
+/*
+ * Ways to the guest that an NMI turned round: the guest has its new state, and
+ * leaves before its first instruction.
+ */
+SYM_CODE_START_LOCAL(ringlet_turned_round)
+	UNWIND_HINT_NONE
+.Lleave_resume:
+	movq	$RINGLET_VECTOR_ABORTED, S(VECTOR)
+	jmp	.Lsave_cr2
+.Lleave_sysret:
+	movq	%rsp, S(RSP)
+	leaq	S(RIP), %rsp
+	movq	%rcx, S(RIP)
+	movq	$__USER_CS, S(CS)
+	movq	%r11, S(RFLAGS)
+	movq	$__USER_DS, S(SS)
+.Lleave_live:
+	pushq	$0
+	pushq	$RINGLET_VECTOR_ABORTED
+	jmp	ringlet_leave
+SYM_CODE_END(ringlet_turned_round)
 
 /*
  * A vector on an IST stack. From the guest: move the frame to RSP0's place,
@@ -354,14 +600,22 @@ SYM_CODE_END(ringlet_cstar)
 .endm
 
 /*
- * NMI and #MC in the switcher itself: note it and go on, or, if the entry can
- * still be abandoned, resume at the way out. The range ends after the IRETQ to
- * the guest, which has not happened while the saved RIP points at it.
+ * NMI and #MC in the switcher itself: note it and go on, or, on a way to the
+ * guest that has had its look at `pending`, or need not come so far, turn
+ * round. A range ends after the IRETQ or SYSRET to the guest, which has not
+ * happened while the saved RIP points at it.
  *
  * Nothing is pushed: next to `lidt` the stack is the *host's* NMI stack, and
  * just below this frame lies the word by which its entry code recognizes an
  * NMI inside an NMI.
  */
+.macro TURN_ROUND_BEFORE end:req to:req done:req
+	leaq	\end(%rip), %rcx
+	cmpq	%rcx, %rax
+	leaq	\to(%rip), %rcx
+	jb	\done
+.endm
+
 .macro IST_NOTE_PENDING bit:req scratch:req
 	orl	$\bit, S(PENDING)
 	movq	%rax, \scratch + S(SCRATCH)
@@ -369,13 +623,15 @@ SYM_CODE_END(ringlet_cstar)
 	movq	(%rsp), %rax			/* interrupted RIP */
 	leaq	.Lenter_window(%rip), %rcx
 	cmpq	%rcx, %rax
-	jb	.Lresume_\@
-	leaq	.Lenter_window_end(%rip), %rcx
-	cmpq	%rcx, %rax
-	jae	.Lresume_\@
-	leaq	.Labort_entry(%rip), %rcx
+	jb	.Lgo_on_\@
+	TURN_ROUND_BEFORE .Lresume, .Labort_entry, .Lturn_\@
+	TURN_ROUND_BEFORE .Lregisters_live, .Lleave_resume, .Lturn_\@
+	TURN_ROUND_BEFORE .Lsysret, .Lleave_live, .Lturn_\@
+	TURN_ROUND_BEFORE .Lto_guest_end, .Lleave_sysret, .Lturn_\@
+	jmp	.Lgo_on_\@
+.Lturn_\@:
 	movq	%rcx, (%rsp)
-.Lresume_\@:
+.Lgo_on_\@:
 	movq	\scratch + S(SCRATCH), %rax
 	movq	\scratch + 8 + S(SCRATCH), %rcx
 	iretq
@@ -441,6 +697,19 @@ SYM_CODE_END(ringlet_stub_df)
  */
 SYM_CODE_START_LOCAL(ringlet_fault_in_switcher)
 	UNWIND_HINT_NONE
+	/* The linear map's, in fast.c: see there. */
+	cmpq	$X86_TRAP_PF, (%rsp)
+	jne	.Lfault_is_a_bug
+	movq	16(%rsp), %rax			/* RIP */
+	leaq	.Lfast_text(%rip), %rcx
+	cmpq	%rcx, %rax
+	jb	.Lfault_is_a_bug
+	leaq	ringlet_stubs(%rip), %rcx
+	cmpq	%rcx, %rax
+	jae	.Lfault_is_a_bug
+	incq	S(FAST_FAULTS)
+	jmp	.Lsave_rest
+.Lfault_is_a_bug:
 	popq	S(FAULT_VECTOR)
 	addq	$8, %rsp			/* error code */
 	popq	S(FAULT_RIP)
@@ -461,49 +730,47 @@ SYM_CODE_START_LOCAL(ringlet_abort_entry)
 	jmp	.Lrestore_host
 SYM_CODE_END(ringlet_abort_entry)
 
-SYM_CODE_START_LOCAL(ringlet_stub_common)
+SYM_CODE_START(ringlet_stub_common)
 	UNWIND_HINT_NONE
 	ASM_CLAC
 	testb	$3, 24(%rsp)			/* CS of what was interrupted */
 	jz	ringlet_fault_in_switcher
-	jmp	ringlet_leave
+	cmpl	$RINGLET_DS_USER, S(DS_FLAGS)
+	ja	ringlet_leave
+	cmpq	$NUM_EXCEPTION_VECTORS, (%rsp)
+	jae	ringlet_leave
+	/* fall through */
 SYM_CODE_END(ringlet_stub_common)
 
 /*
- * The rest of the IDT: one stub of 16 bytes for each vector, the second page
- * of text. Vectors below 32 push an imm8, which leaves room for the zero that
- * stands in for an error code.
+ * To fast.c, which takes the state as its argument. It ends in one of the two
+ * places below. The word pushed stands for the return address that it does not
+ * have: the ABI wants the stack so.
  */
-/* #DF #TS #NP #SS #GP #PF #AC #CP #VC #SX push an error code. */
-#define EXCEPTIONS_WITH_ERROR						\
-	((1 << 8) | (0x1f << 10) | (1 << 17) | (1 << 21) | (3 << 29))
-
-	.balign 4096, 0xcc
-SYM_CODE_START(ringlet_stubs)
-	vector = 0
-	.rept 256
+SYM_CODE_START_LOCAL(ringlet_to_fast)
 	UNWIND_HINT_NONE
-	ENDBR
-	.if vector >= 32
+	cld
+	PUSH_GPRS
+	leaq	S(GPRS), %rdi
+	leaq	(ringlet_text_start + RINGLET_WINDOW_DESC +		\
+		 RINGLET_DESC_STACK)(%rip), %rsp
 	pushq	$0
-	.elseif !((EXCEPTIONS_WITH_ERROR >> vector) & 1)
-	pushq	$0
-	.endif
-	.if vector < 32
-	.byte	0x6a, vector			/* pushq imm8 */
-	.else
-	.byte	0x68				/* pushq imm32 */
-	.long	vector
-	.endif
-	.byte	0xe9				/* jmp rel32: short forms would move */
-	.long	ringlet_stub_common - . - 4
-	.balign 16, 0xcc
-	vector = vector + 1
-	.endr
-SYM_CODE_END(ringlet_stubs)
+	jmp	ringlet_fast
+SYM_CODE_END(ringlet_to_fast)
+
+SYM_CODE_START(ringlet_fast_resume)
+	UNWIND_HINT_NONE
+	jmp	.Lresume
+SYM_CODE_END(ringlet_fast_resume)
+
+/* CR2 is in the state already; the one in the CPU may be fast.c's own. */
+SYM_CODE_START(ringlet_fast_leave)
+	UNWIND_HINT_NONE
+	jmp	.Lsave_rest
+SYM_CODE_END(ringlet_fast_leave)
 
 	.balign 4096, 0xcc
-SYM_ENTRY(ringlet_text_end, SYM_L_GLOBAL, SYM_A_NONE)
+.Lfast_text:
 
 /*
  * void ringlet_call_host_gate(unsigned long handler)

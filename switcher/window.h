@@ -8,23 +8,23 @@
  * the module's C, which fills the window in and reads it after an exit. Module
  * code uses the kernel's own addresses of these pages, never the window's.
  *
- *	page 0, 1	text, shared by all windows, read-only, executable
- *	page 2		struct ringlet_window_state: what this file is about
- *	page 3		GDT, TSS and the IST stacks
- *	page 4		IDT, read-only here
- *	page 5		the vCPU's shared page (struct ringlet_shared), aliased so
+ *	page 0 to 2	text, shared by all windows, read-only, executable
+ *	page 3		struct ringlet_window_state: what this file is about
+ *	page 4		GDT, TSS, the IST stacks and fast.c's stack
+ *	page 5		IDT, read-only here
+ *	page 6		the vCPU's shared page (struct ringlet_shared), aliased so
  *			that the switcher need not use the guest's address for it
  */
 #ifndef RINGLET_SWITCHER_WINDOW_H
 #define RINGLET_SWITCHER_WINDOW_H
 
 /* clang-format off */
-#define RINGLET_TEXT_PAGES	2
-#define RINGLET_WINDOW_STATE	0x2000
-#define RINGLET_WINDOW_DESC	0x3000
-#define RINGLET_WINDOW_IDT	0x4000
-#define RINGLET_WINDOW_SHARED	0x5000
-#define RINGLET_WINDOW_PAGES	6
+#define RINGLET_TEXT_PAGES	3
+#define RINGLET_WINDOW_STATE	0x3000
+#define RINGLET_WINDOW_DESC	0x4000
+#define RINGLET_WINDOW_IDT	0x5000
+#define RINGLET_WINDOW_SHARED	0x6000
+#define RINGLET_WINDOW_PAGES	7
 
 /*
  * One window every 2 MiB: its page table then hangs, unchanged, in both the
@@ -35,6 +35,7 @@
 /* Inside the descriptor page. Linux's own GDT layout, so selectors agree. */
 #define RINGLET_DESC_GDT	0x000
 #define RINGLET_DESC_TSS	0x100
+#define RINGLET_DESC_STACK	0x800	/* fast.c's grows down from here */
 #define RINGLET_DESC_IST	0x800	/* four stacks up to the end of the page */
 #define RINGLET_IST_SIZE	0x200
 
@@ -57,7 +58,7 @@
  */
 #define RINGLET_VECTOR_SYSCALL	0x100
 #define RINGLET_VECTOR_SYSCALL32 0x101
-#define RINGLET_VECTOR_ABORTED	0x1fe	/* an NMI or #MC came first: not entered */
+#define RINGLET_VECTOR_ABORTED	0x1fe	/* an NMI or #MC hit the switcher itself */
 #define RINGLET_VECTOR_FAULTED	0x1ff	/* the switcher itself faulted: a bug */
 
 /* ringlet_window_state.pending: what arrived while the switcher itself ran. */
@@ -66,12 +67,27 @@
 #define RINGLET_PENDING_DB	0x4	/* the guest's; DR6 holds traces of it */
 
 /*
- * ringlet_window_state.ds_flags: may SYSCALL from guest user mode, and the
- * return to it, be served in the switcher? Only if the word is 0 apart from
- * the mode bit; each inhibitor is one reason.
+ * ringlet_window_state.ds_flags: may the switcher serve the guest's system
+ * calls, returns, faults and the rest by itself? Only if the word is 0 (guest
+ * kernel mode) or RINGLET_DS_USER: one comparison tells the mode and whether
+ * anything is in the way. Each inhibitor is one reason.
  */
 #define RINGLET_DS_USER		0x1	/* mode, not an inhibitor: guest user runs */
-#define RINGLET_DS_OFF		0x2	/* this module leaves on every SYSCALL */
+#define RINGLET_DS_OFF		0x2	/* module parameter direct=0 */
+#define RINGLET_DS_TRACE	0x4	/* a tracepoint wants to see everything */
+#define RINGLET_DS_GATE		0x8	/* the guest has no SYSCALL gate */
+#define RINGLET_DS_TSD		0x10	/* CR4 differs between the guest's modes */
+
+/*
+ * RFLAGS that a guest may choose: CF PF AF ZF SF TF DF OF NT RF AC ID. NT, too:
+ * IRETQ minds only the one in force when it executes, and every way in clears
+ * that.
+ */
+#define RINGLET_RFLAGS_GUEST	0x254dd5
+
+/* Gates: the exceptions by vector, then the others; see ringlet_gate_index(). */
+#define RINGLET_GATES		36
+#define RINGLET_GATE_PLACE_SYSCALL 33
 
 /* Guest address spaces whose shadows are kept at once; Linux uses six PCIDs. */
 #define RINGLET_ROOTS		8
@@ -115,7 +131,8 @@ struct ringlet_gprs {
  * @cr3: guest CR3 with its PCID, NOFLUSH apart; ~0 if there is none
  * @kroot: hardware CR3 for guest kernel mode
  * @uroot: hardware CR3 for guest user mode
- * @unused: a power of two is an index's shift
+ * @split: supervisor pages below the split, so @kroot has a lower half of its
+ *	own: user pages are for the module to map
  *
  * Bit 63 of @kroot and @uroot is what a load of it puts into the CPU's CR3: not
  * to flush the PCID. The module clears it when it has taken something away;
@@ -125,7 +142,7 @@ struct ringlet_root {
 	u64 cr3;
 	u64 kroot;
 	u64 uroot;
-	u64 unused;
+	u64 split;
 };
 
 /**
@@ -140,6 +157,11 @@ struct ringlet_root {
  * @gs: same
  * @pending: RINGLET_PENDING_*
  * @ds_flags: RINGLET_DS_*
+ * @kernel_gsbase: kernel mode's GS base while the guest is in user mode
+ * @kroot: hardware CR3 for guest kernel mode during this stay
+ * @uroot: same, for user mode; neither load flushes anything
+ * @spill: a register of the CR3 switch
+ * @gates: guest kernel's entry points, by ringlet_gate_index()
  * @verw_selector: a writable data selector, for VERW
  * @guest_cr3: shadow root to load, with PCID
  * @first_cr3: loaded before that, only to flush its PCID; 0 if that is not
@@ -150,6 +172,7 @@ struct ringlet_root {
  * @leaves: address where the current kernel root's level-1 entries appear: the
  *	one for address x is at @leaves + (x >> 12 << 3), x cut to what the
  *	levels translate
+ * @va_mask: bits of an address that the roots' levels translate
  * @frames: address of the frame table: the entry for gfn is @frames[gfn]
  * @nr_frames: frames that the table has; 0 if the switcher may not use it
  * @linear: address of guest-physical 0
@@ -174,6 +197,10 @@ struct ringlet_root {
  * @host_ldt: host LDT selector, usually null
  * @fault_rip: where the switcher itself faulted, for the report
  * @fault_vector: with what
+ * @fast_filled: shadow leaves made by fast.c
+ * @fast_delivered: exceptions and faults delivered by it
+ * @fast_flushed: addresses flushed by it
+ * @fast_faults: page faults that it had itself
  * @scratch: two words for the NMI stub, two for the #MC stub: neither can
  *	use the stack that it is on
  */
@@ -185,6 +212,11 @@ struct ringlet_window_state {
 	u16 ds, es, fs, gs;
 	u32 pending;
 	u32 ds_flags;
+	u64 kernel_gsbase;
+	u64 kroot;
+	u64 uroot;
+	u64 spill;
+	u64 gates[RINGLET_GATES];
 	u16 verw_selector;
 	u64 guest_cr3;
 	u64 first_cr3;
@@ -192,6 +224,7 @@ struct ringlet_window_state {
 	u64 current_root;
 	struct ringlet_root roots[RINGLET_ROOTS];
 	u64 leaves;
+	u64 va_mask;
 	u64 frames;
 	u64 nr_frames;
 	u64 linear;
@@ -213,6 +246,10 @@ struct ringlet_window_state {
 	u16 host_ldt;
 	u64 fault_rip;
 	u64 fault_vector;
+	u64 fast_filled;
+	u64 fast_delivered;
+	u64 fast_flushed;
+	u64 fast_faults;
 	u64 scratch[4];
 };
 

@@ -189,8 +189,10 @@
 #define RINGLET_SHUTDOWN_TEXT_MAX	512	/* bytes of a panic's text that travel */
 
 #ifdef __ASSEMBLY__
-/* Hypercall numbers that the guest's entry code uses; asserted below. */
+/* Hypercall numbers that assembler knows; asserted below. */
 #define RINGLET_HC_IRET		0
+#define RINGLET_HC_LOAD_CR3	2
+#define RINGLET_HC_FLUSH_TLB	3
 #define RINGLET_HC_DELIVER	7
 #else /* !__ASSEMBLY__ */
 
@@ -451,8 +453,9 @@ _Static_assert(sizeof(struct ringlet_memory) == 32, "struct ringlet_memory");
 _Static_assert(sizeof(struct ringlet_regs) == 192, "struct ringlet_regs");
 _Static_assert(sizeof(struct ringlet_run) == 1280, "struct ringlet_run");
 _Static_assert(sizeof(struct ringlet_info) == 112, "struct ringlet_info");
-_Static_assert(RINGLET_HC_IRET == 0 && RINGLET_HC_DELIVER == 7,
-	       "hypercall numbers that entry code uses");
+_Static_assert(RINGLET_HC_IRET == 0 && RINGLET_HC_LOAD_CR3 == 2 &&
+		       RINGLET_HC_FLUSH_TLB == 3 && RINGLET_HC_DELIVER == 7,
+	       "hypercall numbers that assembler knows");
 
 #endif /* !__ASSEMBLY__ */
 #endif /* _UAPI_RINGLET_H */
