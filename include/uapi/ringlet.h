@@ -128,7 +128,8 @@
  * the guest kernel's own while busy is set ends the guest.
  *
  * The SYSCALL gates' frames hold the user's RIP and RFLAGS as the SYSCALL
- * instruction would have left them in RCX and R11.
+ * instruction would have left them in RCX and R11, and RSP; the rest of the
+ * frame is undefined: the gate says what the selectors were.
  */
 #define RINGLET_GATE_EXCEPTIONS	32
 #define RINGLET_GATE_INT80	0x80
