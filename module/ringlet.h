@@ -50,7 +50,7 @@ struct ringlet_vcpu;
  * @table: page table of the window; in the launcher's tree and the vCPU's own
  * @root_entry: top-level entry of the vCPU's own tree, for its shadow roots
  * @own: the vCPU's own upper tables, [0] next to the top
- * @pcid: first of the two hardware PCIDs of its roots, 0 if there are none
+ * @pcid: first of the hardware PCIDs of its roots, 0 if there are none
  */
 struct ringlet_window {
 	unsigned long base;
@@ -152,6 +152,7 @@ enum ringlet_mode {
  * @requests: atomic bits, enum ringlet_request
  * @mode: enum ringlet_mode, atomic
  * @cpu: where it runs while in the guest
+ * @last_cpu: where it last ran; -1 at first
  * @wait: where HALT sleeps
  * @left: reason of the exit being handled
  * @spurious: exits in a row that were faults for which nothing was missing
@@ -182,6 +183,7 @@ struct ringlet_vcpu {
 	unsigned long requests;
 	int mode;
 	int cpu;
+	int last_cpu;
 	wait_queue_head_t wait;
 	enum ringlet_exit left;
 	unsigned int spurious;
@@ -240,7 +242,8 @@ void ringlet_memory_unregister(struct ringlet_vm *vm);
 int ringlet_shadow_init(struct ringlet_vcpu *vcpu);
 enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 				       u32 error);
-void ringlet_shadow_roots(struct ringlet_vcpu *vcpu);
+void ringlet_shadow_enter(struct ringlet_vcpu *vcpu);
+void ringlet_shadow_leave(struct ringlet_vcpu *vcpu);
 
 /* window.c: the slot, windows and their tables */
 int ringlet_window_create(struct ringlet_vcpu *vcpu);

@@ -25,9 +25,27 @@
  * are copies of those in tag->lower and shadow->upper. With five, a root's
  * entries 0 and 511 point to those tables.
  *
- * Tables belong to one vCPU and are touched by its own thread only, outside the
- * guest. Nothing is flushed from the hardware's TLB here: every entry to the
- * guest loads its root without NOFLUSH.
+ * Tables belong to one vCPU. Its own thread touches them outside the guest, and
+ * the switcher inside it, on the same vCPU's behalf: never both at once.
+ *
+ * What must be flushed from the hardware's TLB (SDM vol. 3A, 4.10.4). Each tag
+ * has two hardware PCIDs, and its roots are loaded with NOFLUSH while what the
+ * CPU has cached under them is true. Whatever takes away or narrows something
+ * marks the tag as stale, and the next load of each of its two roots is without
+ * NOFLUSH: that drops all translations and paging-structure caches of the PCID.
+ * One load does not do for the other: a user page is cached under both.
+ *
+ *	flush of a tag, INVLPG below the split	that tag
+ *	a lower half is split in two, or joined	that tag
+ *	INVLPG above the split, flush of all	all tags: all have the upper half
+ *	a table is freed			as the flush that frees it
+ *	the host takes a frame away		flush of all
+ *	the vCPU comes to another CPU		all tags: what that CPU knows is old
+ *
+ * Nothing need be done where something is added: a CPU caches no entry that is
+ * not present (4.10.2.1, 4.10.3), and one that caches less rights than a leaf
+ * has by now takes a fault at worst, which itself drops that translation
+ * (4.10.4.1). It counts as spurious and marks the tag, so it cannot come twice.
  *
  * Host kernel, process context; vcpu->mutex held.
  */
@@ -37,6 +55,7 @@
 
 #include <asm/trapnr.h>
 
+#include "pcid.h"
 #include "trace.h"
 
 /* clang-format off */
@@ -47,12 +66,18 @@
 #define SPURIOUS_MAX	1000
 /* clang-format on */
 
+static_assert(RINGLET_TAGS == RINGLET_ROOTS);
+static_assert(2 * RINGLET_TAGS <= RINGLET_PCID_GROUP);
+/* What a flush keeps must be less than what makes us flush. */
+static_assert(RINGLET_TAGS *RINGLET_KEEP_LOWER + RINGLET_KEEP_UPPER <
+	      TABLES_MIN);
+
 /* The one leaf of the upper half that is not the guest's doing. */
 static int map_shared_page(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_shadow *shadow = &vcpu->shadow;
 	u64 *leaf =
-		ringlet_tags_leaf(shadow, shadow->upper, RINGLET_SHARED_VA, 1);
+		ringlet_tags_leaf(shadow, &shadow->upper, RINGLET_SHARED_VA, 1);
 
 	if (!leaf)
 		return -ENOMEM;
@@ -62,11 +87,12 @@ static int map_shared_page(struct ringlet_vcpu *vcpu)
 }
 
 /*
- * The leaf was there: the CPU used another translation, one of the host's
- * global entries, which match under any PCID. INVLPG drops those, too. But the
- * host makes it anew before the guest gets anywhere if it is for code or data
- * that is used on this very path: after two such faults in a row the next stay
- * is without global pages (switch.c). Another fault is then a bug.
+ * The leaf was there: the CPU used another translation. One that it had cached
+ * before the leaf got its rights goes with the fault; one of the host's global
+ * entries, which match under any PCID, with INVLPG. But the host makes it anew
+ * before the guest gets anywhere if it is for code or data that is used on this
+ * very path: after two such faults in a row the next stay is without global
+ * pages (switch.c). Another fault is then a bug.
  */
 static enum ringlet_next spurious(struct ringlet_vcpu *vcpu, u64 gva)
 {
@@ -77,6 +103,7 @@ static enum ringlet_next spurious(struct ringlet_vcpu *vcpu, u64 gva)
 			"address %#llx faults although nothing is missing there: a bug of Ringlet, please report it",
 			gva);
 	asm volatile("invlpg (%0)" : : "r"(gva) : "memory");
+	ringlet_tags_mark_current(&vcpu->shadow);
 	return RINGLET_RESUME;
 }
 
@@ -87,23 +114,23 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 	struct ringlet_shadow *shadow = &vcpu->shadow;
 	struct ringlet_tag *tag = shadow->current_tag;
 	bool lower = !ringlet_upper_half(t->gva);
-	u64 *top, *leaf, old;
+	struct ringlet_half *half;
+	u64 *leaf, old;
 	int ret;
 
 	if (shadow->pages >= shadow->max_pages)
 		ringlet_tags_flush_all(shadow);
 	if (lower && !t->user && !tag->split)
 		ringlet_tags_split(shadow);
-	top = lower ? tag->lower : shadow->upper;
+	half = lower ? &tag->lower : &shadow->upper;
 	if (lower && tag->split && !ringlet_user_mode(vcpu))
-		top = tag->klower;
-	leaf = ringlet_tags_leaf(shadow, top, t->gva, t->level);
+		half = &tag->klower;
+	leaf = ringlet_tags_leaf(shadow, half, t->gva, t->level);
 	if (!leaf)
 		return -ENOMEM;
 	old = *leaf;
 	ret = ringlet_map_frame(vcpu, t, access & RINGLET_PF_W,
-				lower && tag->split && top == tag->klower,
-				leaf);
+				half == &tag->klower, leaf);
 	/* The host is at it: let the guest fault again. */
 	if (ret == -EAGAIN) {
 		ringlet_left(vcpu, RINGLET_LEFT_FILL);
@@ -215,22 +242,82 @@ enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 	return fill(vcpu, &t, access);
 }
 
-/**
- * ringlet_shadow_roots() - tell the switcher the roots for the coming stay
- * @vcpu: whose
- *
- * With a hardware PCID if the host uses them; never NOFLUSH.
- */
-void ringlet_shadow_roots(struct ringlet_vcpu *vcpu)
+static void write_root(struct ringlet_vcpu *vcpu, int index)
 {
+	struct ringlet_shadow *shadow = &vcpu->shadow;
+	struct ringlet_tag *tag = &shadow->tags[index];
 	struct ringlet_window_state *state = vcpu->window.state;
-	struct ringlet_tag *tag = vcpu->shadow.current_tag;
-	unsigned int pcid = vcpu->window.pcid;
+	struct ringlet_root *root = &state->roots[index];
+	u64 kept = tag->stale ? 0 : state->noflush;
 
-	state->uroot = __pa(tag->uroot) | pcid;
-	state->kroot = __pa(tag->kroot) | (pcid ? pcid + 1 : 0);
-	state->guest_cr3 = ringlet_user_mode(vcpu) ? state->uroot :
-						     state->kroot;
+	tag->stale = false;
+	if (!tag->live) {
+		*root = (struct ringlet_root){ .cr3 = ~0ULL };
+		return;
+	}
+	root->cr3 = tag->cr3 | tag->pcid;
+	root->kroot = ringlet_tags_root(shadow, tag, false) |
+		      (root->kroot & kept);
+	root->uroot = ringlet_tags_root(shadow, tag, true) |
+		      (root->uroot & kept);
+	root->split = tag->split;
+}
+
+/**
+ * ringlet_shadow_enter() - tell the switcher what to load
+ * @vcpu: about to enter the guest on this CPU
+ *
+ * From here on what is stale is known by bit 63 in the window's roots, which the
+ * switcher sets when it has loaded one. Of the current tag both are flushed at
+ * entry, so that it can change the guest's mode without looking.
+ *
+ * Context: interrupts off.
+ */
+void ringlet_shadow_enter(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_shadow *shadow = &vcpu->shadow;
+	struct ringlet_window_state *state = vcpu->window.state;
+	struct ringlet_root *root;
+	u64 other;
+	int i;
+
+	if (vcpu->last_cpu != smp_processor_id()) {
+		ringlet_tags_mark_all(shadow);
+		vcpu->last_cpu = smp_processor_id();
+	}
+	if (shadow->changed) {
+		for (i = 0; i < RINGLET_TAGS; i++)
+			write_root(vcpu, i);
+		shadow->changed = false;
+	}
+	state->current_root = shadow->current_tag - shadow->tags;
+	root = &state->roots[state->current_root];
+	state->guest_cr3 = ringlet_user_mode(vcpu) ? root->uroot : root->kroot;
+	other = ringlet_user_mode(vcpu) ? root->kroot : root->uroot;
+	/* Without NOFLUSH at all every load flushes, when it comes. */
+	state->first_cr3 = ~other & state->noflush ? other : 0;
+	root->kroot |= state->noflush;
+	root->uroot |= state->noflush;
+	state->kroot = root->kroot;
+	state->uroot = root->uroot;
+}
+
+/**
+ * ringlet_shadow_leave() - see what the switcher made of the roots
+ * @vcpu: just left the guest
+ */
+void ringlet_shadow_leave(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_shadow *shadow = &vcpu->shadow;
+	struct ringlet_window_state *state = vcpu->window.state;
+	struct ringlet_tag *tag;
+
+	tag = &shadow->tags[state->current_root % RINGLET_TAGS];
+	if (!WARN_ON_ONCE(!tag->live))
+		shadow->current_tag = tag;
+	/* The loads that ringlet_shadow_enter() counted on may not have been. */
+	if (state->gprs.vector == RINGLET_VECTOR_ABORTED)
+		ringlet_tags_mark_current(shadow);
 }
 
 /**
@@ -243,12 +330,12 @@ int ringlet_shadow_init(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_shadow *shadow = &vcpu->shadow;
 	u64 pages = ringlet_vm_pages(vcpu->vm);
-	int i;
 
-	for (i = 0; i < RINGLET_ROOTS; i++)
-		vcpu->window.state->roots[i].cr3 = ~0ULL;
+	vcpu->last_cpu = -1;
 	shadow->max_pages = TABLES_MIN + (pages * TABLES_PER_GB >> 18);
 	shadow->slot = vcpu->window.root_entry;
+	shadow->kernel_slot = vcpu->window.root_entry;
+	shadow->pcid = vcpu->window.pcid;
 	shadow->la57 = native_read_cr4() & X86_CR4_LA57;
 	return ringlet_tags_init(shadow);
 }

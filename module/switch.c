@@ -246,7 +246,7 @@ static void prepare_window(struct ringlet_vcpu *vcpu)
 		state->guest_cr4 |= X86_CR4_TSD;
 	if (vcpu->spurious > 1)
 		state->guest_cr4 &= ~X86_CR4_PGE;
-	ringlet_shadow_roots(vcpu);
+	ringlet_shadow_enter(vcpu);
 	state->ds_flags = (state->ds_flags & RINGLET_DS_USER) |
 			  inhibitors(vcpu);
 
@@ -299,6 +299,7 @@ void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu)
 
 	enter_window(vcpu);
 
+	ringlet_shadow_leave(vcpu);
 	restore_host_msrs(&host);
 	restore_host_debug(vcpu, &host);
 	ringlet_fpu_save(vcpu);

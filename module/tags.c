@@ -4,8 +4,10 @@
  * shadow, where a leaf of theirs has its place, and what a flush takes away.
  * What leaves mean, and when they are made, is shadow.c's business.
  *
- * Nothing here knows the CPU or the vCPU. Tables are pages of the kernel's, and
- * that is all it takes: KUnit runs this file under User-Mode Linux too.
+ * Nothing here knows the CPU or the vCPU. What the CPU may have cached of a tag
+ * that is not so any more is said by a mark on the tag, `stale`; shadow.c makes
+ * a flush of it at the next entry. Tables are pages of the kernel's, and that is
+ * all it takes: KUnit runs this file under User-Mode Linux too.
  *
  * Host kernel, process context; vcpu->mutex held.
  */
@@ -21,9 +23,16 @@
 #define TOP_SLOT	271	/* in the root, whatever its level */
 #define CR3_PCID	0xfffULL
 #define CR3_NOFLUSH	BIT_ULL(63)
+
+/*
+ * Set by the CPU in an entry that leads to a table when the switcher writes to
+ * that table through the recursive entry, where the same entry is a leaf; and
+ * by us when we do. To the walk for a guest's address it means nothing.
+ */
+#define WRITTEN		RINGLET_PTE_D
 /* clang-format on */
 
-static u64 *new_table(void)
+static u64 *new_page(void)
 {
 	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 }
@@ -33,8 +42,67 @@ static u64 *table_of(u64 entry)
 	return __va(entry & RINGLET_PTE_ADDR);
 }
 
+static void mark_stale(struct ringlet_shadow *shadow, struct ringlet_tag *tag)
+{
+	tag->stale = true;
+	shadow->changed = true;
+}
+
+/**
+ * ringlet_tags_mark_all() - mark all tags as stale
+ * @shadow: whose
+ */
+void ringlet_tags_mark_all(struct ringlet_shadow *shadow)
+{
+	int i;
+
+	for (i = 0; i < RINGLET_TAGS; i++)
+		mark_stale(shadow, &shadow->tags[i]);
+}
+
+/* What is cached of this half may be wrong from now on. */
+static void mark_half(struct ringlet_shadow *shadow, struct ringlet_half *half)
+{
+	if (half == &shadow->upper)
+		ringlet_tags_mark_all(shadow);
+	else
+		mark_stale(shadow, shadow->current_tag);
+}
+
+/*
+ * A table is a page, and its struct page knows the entry that leads to it and
+ * its level: all of a half's are emptied without looking for them.
+ */
+static u64 *new_table(struct ringlet_shadow *shadow, struct ringlet_half *half,
+		      u64 *entry, int level)
+{
+	u64 *table = new_page();
+
+	if (!table)
+		return NULL;
+	set_page_private(virt_to_page(table), (unsigned long)entry | level);
+	list_add(&virt_to_page(table)->lru, &half->tables);
+	half->count++;
+	shadow->pages++;
+	WRITE_ONCE(*entry, __pa(table) | RINGLET_TABLE_FLAGS);
+	return table;
+}
+
+static void free_table(struct ringlet_shadow *shadow, struct ringlet_half *half,
+		       u64 *table)
+{
+	struct page *page = virt_to_page(table);
+
+	list_del(&page->lru);
+	set_page_private(page, 0);
+	free_page((unsigned long)table);
+	half->count--;
+	shadow->pages--;
+}
+
 /* Free what a table of @level (its entries' level) leads to; keep the table. */
-static void clear_table(struct ringlet_shadow *shadow, u64 *table, int level)
+static void free_below(struct ringlet_shadow *shadow, struct ringlet_half *half,
+		       u64 *table, int level)
 {
 	int i;
 
@@ -48,23 +116,78 @@ static void clear_table(struct ringlet_shadow *shadow, u64 *table, int level)
 		if (!entry)
 			continue;
 		WRITE_ONCE(table[i], 0);
-		clear_table(shadow, table_of(entry), level - 1);
-		free_page((unsigned long)table_of(entry));
-		shadow->pages--;
+		if (entry & RINGLET_PTE_PS)
+			continue;
+		free_below(shadow, half, table_of(entry), level - 1);
+		free_table(shadow, half, table_of(entry));
 	}
+}
+
+/* Take all leaves out of a table if there can be any. */
+static void empty_table(struct page *page)
+{
+	u64 *table = page_to_virt(page);
+	u64 *entry = (u64 *)(page_private(page) & ~7UL);
+	int level = page_private(page) & 7, i;
+
+	if (!(*entry & WRITTEN))
+		return;
+	WRITE_ONCE(*entry, *entry & ~(WRITTEN | RINGLET_SPTE_LARGE));
+	if (level == 1) {
+		memset(table, 0, PAGE_SIZE);
+		return;
+	}
+	for (i = 0; i < 512; i++)
+		if (table[i] & RINGLET_PTE_PS)
+			WRITE_ONCE(table[i], 0);
+}
+
+/*
+ * Take all leaves away. The tables stay, for most will be needed again and the
+ * switcher can put leaves into them without an exit, but not more than @keep:
+ * then all are freed. Returns true if they were.
+ */
+static bool empty_half(struct ringlet_shadow *shadow, struct ringlet_half *half,
+		       unsigned int keep)
+{
+	struct page *page;
+
+	if (half->count > keep) {
+		free_below(shadow, half, half->top, 4);
+		return true;
+	}
+	list_for_each_entry(page, &half->tables, lru)
+		empty_table(page);
+	return false;
+}
+
+static int new_half(struct ringlet_half *half)
+{
+	INIT_LIST_HEAD(&half->tables);
+	half->top = new_page();
+	return half->top ? 0 : -ENOMEM;
+}
+
+static void free_half(struct ringlet_shadow *shadow, struct ringlet_half *half)
+{
+	if (half->top)
+		free_below(shadow, half, half->top, 4);
+	free_page((unsigned long)half->top);
+	half->top = NULL;
 }
 
 /* Bring a tag's roots up to date after an entry of a level-4 table changed. */
 static void link_lower(struct ringlet_shadow *shadow, struct ringlet_tag *tag,
 		       unsigned int index)
 {
-	u64 kernel = tag->split ? tag->klower[index] : tag->lower[index];
+	u64 kernel = tag->split ? tag->klower.top[index] :
+				  tag->lower.top[index];
 
 	if (shadow->la57)
 		return; /* the roots point to the table itself */
 	if (kernel && !tag->split)
 		kernel |= RINGLET_PTE_NX;
-	WRITE_ONCE(tag->uroot[index], tag->lower[index]);
+	WRITE_ONCE(tag->uroot[index], tag->lower.top[index]);
 	WRITE_ONCE(tag->kroot[index], kernel);
 }
 
@@ -72,12 +195,13 @@ static void link_upper(struct ringlet_shadow *shadow, unsigned int index)
 {
 	int i;
 
-	if (shadow->la57)
+	/* The hole's entries are ours, whatever the guest would have there. */
+	if (shadow->la57 || index <= TOP_SLOT)
 		return;
 	for (i = 0; i < RINGLET_TAGS; i++)
 		if (shadow->tags[i].live)
 			WRITE_ONCE(shadow->tags[i].kroot[index],
-				   shadow->upper[index]);
+				   shadow->upper.top[index]);
 }
 
 /* Point a tag's roots at its tables, wholly. */
@@ -86,39 +210,43 @@ static void link_all(struct ringlet_shadow *shadow, struct ringlet_tag *tag)
 	unsigned int i;
 
 	if (shadow->la57) {
-		u64 *klower = tag->split ? tag->klower : tag->lower;
+		u64 *klower = tag->split ? tag->klower.top : tag->lower.top;
 
-		tag->uroot[0] = __pa(tag->lower) | RINGLET_TABLE_FLAGS;
+		tag->uroot[0] = __pa(tag->lower.top) | RINGLET_TABLE_FLAGS;
 		tag->kroot[0] = __pa(klower) | RINGLET_TABLE_FLAGS |
 				(tag->split ? 0 : RINGLET_PTE_NX);
-		tag->kroot[511] = __pa(shadow->upper) | RINGLET_TABLE_FLAGS;
+		tag->kroot[511] = __pa(shadow->upper.top) | RINGLET_TABLE_FLAGS;
 	} else {
 		for (i = 0; i < 256; i++)
 			link_lower(shadow, tag, i);
-		for (i = 256; i < 512; i++)
-			tag->kroot[i] = shadow->upper[i];
+		for (i = TOP_SLOT + 1; i < 512; i++)
+			tag->kroot[i] = shadow->upper.top[i];
 	}
 	tag->uroot[TOP_SLOT] = shadow->slot;
-	tag->kroot[TOP_SLOT] = shadow->slot;
+	tag->kroot[TOP_SLOT] = shadow->kernel_slot;
+	if (shadow->recursive)
+		tag->kroot[shadow->recursive] = __pa(tag->kroot) |
+						RINGLET_RECURSIVE_FLAGS;
 }
 
 static void flush_tag(struct ringlet_shadow *shadow, struct ringlet_tag *tag)
 {
-	clear_table(shadow, tag->lower, 4);
-	if (tag->split)
-		clear_table(shadow, tag->klower, 4);
-	tag->split = false;
-	link_all(shadow, tag);
+	bool relink = empty_half(shadow, &tag->lower, RINGLET_KEEP_LOWER);
+
+	if (tag->split) {
+		empty_half(shadow, &tag->klower, 0);
+		tag->split = false;
+		relink = true;
+	}
+	if (relink)
+		link_all(shadow, tag);
+	mark_stale(shadow, tag);
 }
 
 static void free_tag(struct ringlet_shadow *shadow, struct ringlet_tag *tag)
 {
-	if (tag->lower)
-		clear_table(shadow, tag->lower, 4);
-	if (tag->klower)
-		clear_table(shadow, tag->klower, 4);
-	free_page((unsigned long)tag->lower);
-	free_page((unsigned long)tag->klower);
+	free_half(shadow, &tag->lower);
+	free_half(shadow, &tag->klower);
 	free_page((unsigned long)tag->uroot);
 	free_page((unsigned long)tag->kroot);
 	memset(tag, 0, sizeof(*tag));
@@ -126,44 +254,17 @@ static void free_tag(struct ringlet_shadow *shadow, struct ringlet_tag *tag)
 
 static int new_tag(struct ringlet_shadow *shadow, struct ringlet_tag *tag)
 {
-	tag->lower = new_table();
-	tag->klower = new_table();
-	tag->uroot = new_table();
-	tag->kroot = new_table();
-	if (!tag->lower || !tag->klower || !tag->uroot || !tag->kroot) {
+	tag->uroot = new_page();
+	tag->kroot = new_page();
+	if (new_half(&tag->lower) || new_half(&tag->klower) || !tag->uroot ||
+	    !tag->kroot) {
 		free_tag(shadow, tag);
 		return -ENOMEM;
 	}
 	tag->live = true;
 	link_all(shadow, tag);
+	mark_stale(shadow, tag);
 	return 0;
-}
-
-static struct ringlet_tag *find_tag(struct ringlet_shadow *shadow, u16 pcid)
-{
-	int i;
-
-	for (i = 0; i < RINGLET_TAGS; i++)
-		if (shadow->tags[i].live && shadow->tags[i].pcid == pcid)
-			return &shadow->tags[i];
-	return NULL;
-}
-
-/* One that is free, or the one not used for longest. */
-static struct ringlet_tag *victim_tag(struct ringlet_shadow *shadow)
-{
-	struct ringlet_tag *victim = &shadow->tags[0];
-	int i;
-
-	for (i = 0; i < RINGLET_TAGS; i++) {
-		struct ringlet_tag *tag = &shadow->tags[i];
-
-		if (!tag->live)
-			return tag;
-		if (tag->used < victim->used)
-			victim = tag;
-	}
-	return victim;
 }
 
 /**
@@ -172,34 +273,32 @@ static struct ringlet_tag *victim_tag(struct ringlet_shadow *shadow)
  * @cr3: the value, PCID and NOFLUSH bit and all
  *
  * A tag that is kept is the guest's TLB under that PCID: without NOFLUSH its
- * user half goes, the shared upper half stays, as global entries do.
+ * user half goes, the shared upper half stays, as global entries do. A PCID has
+ * one place, by its number, that the switcher need not search: another PCID
+ * there is evicted. Linux's six lie in a row.
  *
  * Return: 0; -EINVAL for reserved bits; -ENOMEM, with the old CR3 in force.
  */
 int ringlet_tags_load_cr3(struct ringlet_shadow *shadow, u64 cr3)
 {
 	u64 base = cr3 & ~(CR3_NOFLUSH | CR3_PCID);
-	struct ringlet_tag *tag;
+	u16 pcid = cr3 & CR3_PCID;
+	struct ringlet_tag *tag = &shadow->tags[pcid % RINGLET_TAGS];
 	int ret;
 
 	if (base >= RINGLET_MAX_GPA)
 		return -EINVAL;
-	tag = find_tag(shadow, cr3 & CR3_PCID);
-	if (!tag) {
-		tag = victim_tag(shadow);
-		if (tag->live) {
-			flush_tag(shadow, tag);
-		} else {
-			ret = new_tag(shadow, tag);
-			if (ret)
-				return ret;
-		}
-		tag->pcid = cr3 & CR3_PCID;
-	} else if (!(cr3 & CR3_NOFLUSH)) {
+	if (!tag->live) {
+		ret = new_tag(shadow, tag);
+		if (ret)
+			return ret;
+	} else if (tag->pcid != pcid || !(cr3 & CR3_NOFLUSH)) {
 		flush_tag(shadow, tag);
 	}
+	if (tag->pcid != pcid || tag->cr3 != base)
+		shadow->changed = true;
+	tag->pcid = pcid;
 	tag->cr3 = base;
-	tag->used = ++shadow->clock;
 	shadow->current_tag = tag;
 	return 0;
 }
@@ -221,21 +320,28 @@ void ringlet_tags_flush_user(struct ringlet_shadow *shadow)
  */
 void ringlet_tags_flush_all(struct ringlet_shadow *shadow)
 {
+	bool relink = empty_half(shadow, &shadow->upper, RINGLET_KEEP_UPPER);
 	int i;
 
-	clear_table(shadow, shadow->upper, 4);
-	for (i = 0; i < RINGLET_TAGS; i++)
-		if (shadow->tags[i].live)
-			flush_tag(shadow, &shadow->tags[i]);
+	for (i = 0; i < RINGLET_TAGS; i++) {
+		struct ringlet_tag *tag = &shadow->tags[i];
+
+		if (!tag->live)
+			continue;
+		flush_tag(shadow, tag);
+		if (relink)
+			link_all(shadow, tag);
+	}
 }
 
 /*
- * INVLPG in one level-4 table. If the leaf came from a large guest page, all
- * leaves of that page go: one INVLPG stands for the whole page (pitfalls 9).
+ * INVLPG in one half. If the leaf came from a large guest page, all leaves of
+ * that page go: one INVLPG stands for the whole page (pitfalls 9).
  */
-static void flush_address(struct ringlet_shadow *shadow, u64 *table, u64 gva)
+static void flush_address(struct ringlet_shadow *shadow,
+			  struct ringlet_half *half, u64 gva)
 {
-	u64 *entry;
+	u64 *table = half->top, *entry;
 	int level;
 
 	for (level = 4; level > 1; level--) {
@@ -245,7 +351,7 @@ static void flush_address(struct ringlet_shadow *shadow, u64 *table, u64 gva)
 		table = table_of(*entry);
 		if (*entry & RINGLET_SPTE_LARGE) {
 			WRITE_ONCE(*entry, *entry & ~RINGLET_SPTE_LARGE);
-			clear_table(shadow, table, level - 1);
+			free_below(shadow, half, table, level - 1);
 			return;
 		}
 	}
@@ -261,50 +367,61 @@ static void flush_address(struct ringlet_shadow *shadow, u64 *table, u64 gva)
  */
 void ringlet_tags_flush_address(struct ringlet_shadow *shadow, u64 gva)
 {
+	struct ringlet_tag *tag = shadow->current_tag;
+
 	if (!ringlet_canonical(gva))
 		return;
 	if (ringlet_upper_half(gva)) {
-		flush_address(shadow, shadow->upper, gva);
+		flush_address(shadow, &shadow->upper, gva);
+		mark_half(shadow, &shadow->upper);
 		return;
 	}
-	flush_address(shadow, shadow->current_tag->lower, gva);
-	if (shadow->current_tag->split)
-		flush_address(shadow, shadow->current_tag->klower, gva);
+	flush_address(shadow, &tag->lower, gva);
+	if (tag->split)
+		flush_address(shadow, &tag->klower, gva);
+	mark_half(shadow, &tag->lower);
+}
+
+/**
+ * ringlet_tags_mark_current() - mark the current tag as stale
+ * @shadow: whose; what the CPU has cached of that tag may be wrong
+ */
+void ringlet_tags_mark_current(struct ringlet_shadow *shadow)
+{
+	mark_stale(shadow, shadow->current_tag);
 }
 
 /**
  * ringlet_tags_leaf() - the place of a leaf, with tables made on the way
  * @shadow: whose
- * @top: shadow->upper, or a table of the current tag's lower half
+ * @half: the upper, or one of the current tag's
  * @gva: the address
  * @from: level of the guest's leaf: tables that a larger page fills are marked
  *
  * Return: the leaf's place; NULL if there is no memory for a table.
  */
-u64 *ringlet_tags_leaf(struct ringlet_shadow *shadow, u64 *top, u64 gva,
-		       int from)
+u64 *ringlet_tags_leaf(struct ringlet_shadow *shadow, struct ringlet_half *half,
+		       u64 gva, int from)
 {
-	u64 *table = top;
+	u64 *table = half->top;
 	int level;
 
 	for (level = 4; level > 1; level--) {
 		u64 *entry = &table[ringlet_index(gva, level)];
 
 		if (!*entry) {
-			u64 *next = new_table();
-
-			if (!next)
+			if (!new_table(shadow, half, entry, level - 1))
 				return NULL;
-			shadow->pages++;
-			WRITE_ONCE(*entry, __pa(next) | RINGLET_TABLE_FLAGS);
-			if (top == shadow->upper && level == 4)
+			if (half == &shadow->upper && level == 4)
 				link_upper(shadow, ringlet_index(gva, 4));
 			else if (level == 4)
 				link_lower(shadow, shadow->current_tag,
 					   ringlet_index(gva, 4));
 		}
 		if (from == level)
-			*entry |= RINGLET_SPTE_LARGE;
+			*entry |= RINGLET_SPTE_LARGE | WRITTEN;
+		else if (level == 2)
+			*entry |= WRITTEN;
 		table = table_of(*entry);
 	}
 	return &table[ringlet_index(gva, 1)];
@@ -316,13 +433,34 @@ u64 *ringlet_tags_leaf(struct ringlet_shadow *shadow, u64 *top, u64 gva,
  */
 void ringlet_tags_split(struct ringlet_shadow *shadow)
 {
-	shadow->current_tag->split = true;
-	link_all(shadow, shadow->current_tag);
+	struct ringlet_tag *tag = shadow->current_tag;
+
+	tag->split = true;
+	link_all(shadow, tag);
+	mark_stale(shadow, tag);
+}
+
+/**
+ * ringlet_tags_root() - what CR3 is to be for a tag
+ * @shadow: whose
+ * @tag: a live one
+ * @user: for guest user mode
+ *
+ * Return: the root, with a hardware PCID of the tag's own if there are PCIDs.
+ */
+u64 ringlet_tags_root(const struct ringlet_shadow *shadow,
+		      const struct ringlet_tag *tag, bool user)
+{
+	u64 pcid = 0;
+
+	if (shadow->pcid)
+		pcid = shadow->pcid + 2 * (tag - shadow->tags) + !user;
+	return __pa(user ? tag->uroot : tag->kroot) | pcid;
 }
 
 /**
  * ringlet_tags_init() - make an empty shadow, with CR3 = 0
- * @shadow: zeroed but for slot, la57 and max_pages
+ * @shadow: zeroed but for the fields that say what the host is like
  *
  * Return: 0 or -ENOMEM.
  */
@@ -330,9 +468,9 @@ int ringlet_tags_init(struct ringlet_shadow *shadow)
 {
 	int ret;
 
-	shadow->upper = new_table();
-	if (!shadow->upper)
-		return -ENOMEM;
+	ret = new_half(&shadow->upper);
+	if (ret)
+		return ret;
 	ret = ringlet_tags_load_cr3(shadow, 0);
 	if (ret)
 		ringlet_tags_exit(shadow);
@@ -349,8 +487,5 @@ void ringlet_tags_exit(struct ringlet_shadow *shadow)
 
 	for (i = 0; i < RINGLET_TAGS; i++)
 		free_tag(shadow, &shadow->tags[i]);
-	if (shadow->upper)
-		clear_table(shadow, shadow->upper, 4);
-	free_page((unsigned long)shadow->upper);
-	shadow->upper = NULL;
+	free_half(shadow, &shadow->upper);
 }

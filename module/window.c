@@ -323,6 +323,18 @@ static void free_pages_of(struct ringlet_window *window)
 	free_tables(window->own, ARRAY_SIZE(window->own));
 }
 
+/* NOFLUSH needs PCIDs of our own, and INVPCID, by which all are flushed. */
+static void set_pcid(struct ringlet_window *window)
+{
+	window->state->noflush = 0;
+	if (!(native_read_cr4() & X86_CR4_PCIDE))
+		return;
+	window->pcid = ringlet_pcid_alloc();
+	if (boot_cpu_has(X86_FEATURE_INVPCID) &&
+	    !ringlet_pcid_shared(window->pcid))
+		window->state->noflush = BIT_ULL(63);
+}
+
 /**
  * ringlet_window_create() - make a vCPU's window and map it in the launcher
  * @vcpu: its VM's mm is current's
@@ -361,8 +373,7 @@ int ringlet_window_create(struct ringlet_vcpu *vcpu)
 	set_desc_ptr(&window->state->guest_idtr,
 		     window->base + RINGLET_WINDOW_IDT, PAGE_SIZE);
 	window->state->verw_selector = __KERNEL_DS;
-	if (native_read_cr4() & X86_CR4_PCIDE)
-		window->pcid = ringlet_pcid_alloc();
+	set_pcid(window);
 
 	/* The same table in both trees: the launcher's and the vCPU's own. */
 	slot = window->slot;

@@ -125,7 +125,7 @@ SYM_CODE_START(ringlet_enter)
 	je	.Lenter_cr3
 	movq	%rax, %cr4
 .Lenter_cr3:
-	/* To be rid of what the other root's PCID has in the TLB. */
+	/* A second root to flush? Both have the window, so either is good. */
 	movq	S(FIRST_CR3), %rax
 	testq	%rax, %rax
 	jz	.Lenter_root

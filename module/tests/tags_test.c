@@ -3,7 +3,8 @@
  * The shadow's bookkeeping: tags come, go and are evicted as a TLB with PCIDs
  * would have it; both roots show what they should, with four levels and with
  * five; a flush takes away what it must, all of a large page at once, and
- * nothing else; every table is counted and freed.
+ * nothing else, and says what the CPU may have cached of it; every table is
+ * counted and freed.
  *
  * Roots are read here as the CPU reads them, from the top down.
  */
@@ -18,6 +19,9 @@
 /* clang-format off */
 #define NOFLUSH		BIT_ULL(63)
 #define SLOT		(0xabc000 | RINGLET_TABLE_FLAGS)
+#define KERNEL_SLOT	(0xdef000 | RINGLET_TABLE_FLAGS)
+#define RECURSIVE	270
+#define PCID		3088
 #define LEAF		(0x123000 | RINGLET_TABLE_FLAGS | RINGLET_PTE_D)
 #define USER_GVA	0x00007f1234567000ULL
 #define TEXT_GVA	0x0000000000401000ULL
@@ -69,10 +73,11 @@ static u64 in_kernel_root(const struct ringlet_shadow *shadow, u64 gva)
 }
 
 /* Put a leaf where shadow.c would, for a guest's leaf of a level. */
-static void fill(struct kunit *test, u64 *top, u64 gva, int from, u64 value)
+static void fill(struct kunit *test, struct ringlet_half *half, u64 gva,
+		 int from, u64 value)
 {
 	struct ringlet_shadow *shadow = test->priv;
-	u64 *leaf = ringlet_tags_leaf(shadow, top, gva, from);
+	u64 *leaf = ringlet_tags_leaf(shadow, half, gva, from);
 
 	KUNIT_ASSERT_NOT_NULL(test, leaf);
 	WRITE_ONCE(*leaf, value);
@@ -82,14 +87,14 @@ static void fill_user(struct kunit *test, u64 gva)
 {
 	struct ringlet_shadow *shadow = test->priv;
 
-	fill(test, shadow->current_tag->lower, gva, 1, LEAF);
+	fill(test, &shadow->current_tag->lower, gva, 1, LEAF);
 }
 
 static void fill_upper(struct kunit *test, u64 gva)
 {
 	struct ringlet_shadow *shadow = test->priv;
 
-	fill(test, shadow->upper, gva, 1, LEAF);
+	fill(test, &shadow->upper, gva, 1, LEAF);
 }
 
 static void load(struct kunit *test, u64 cr3)
@@ -106,13 +111,13 @@ static void empty_roots_have_the_slot_only(struct kunit *test)
 	int i;
 
 	KUNIT_EXPECT_EQ(test, tag->uroot[271], SLOT);
-	KUNIT_EXPECT_EQ(test, tag->kroot[271], SLOT);
+	KUNIT_EXPECT_EQ(test, tag->kroot[271], KERNEL_SLOT);
 	for (i = 0; i < 512; i++) {
 		bool table = shadow->la57 && (i == 0 || i == 511);
 
 		if (i == 271)
 			continue;
-		KUNIT_EXPECT_EQ(test, !!tag->kroot[i], table);
+		KUNIT_EXPECT_EQ(test, !!tag->kroot[i], table || i == RECURSIVE);
 		KUNIT_EXPECT_EQ(test, !!tag->uroot[i], table && !i);
 	}
 	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
@@ -165,7 +170,199 @@ static void whole_upper_half_is_reached(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, DIRECT_GVA), LEAF);
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, RINGLET_SHARED_VA), LEAF);
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, ~0xfffULL), LEAF);
-	KUNIT_EXPECT_EQ(test, shadow->current_tag->kroot[271], SLOT);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->kroot[271], KERNEL_SLOT);
+}
+
+/* By way of the recursive entry a leaf's place is a page of the kernel root. */
+static u64 *recursive_leaf(const struct ringlet_shadow *shadow, u64 gva)
+{
+	u64 *table = shadow->current_tag->kroot;
+	int level;
+
+	/* The root once more, then all levels but the leaf's own. */
+	table = __va(table[RECURSIVE] & RINGLET_PTE_ADDR);
+	for (level = root_level(shadow); level > 1; level--)
+		table = __va(table[gva >> (12 + 9 * (level - 1)) & 511] &
+			     RINGLET_PTE_ADDR);
+	return &table[gva >> 12 & 511];
+}
+
+static void kernel_root_contains_itself(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag;
+	u64 entry;
+	int pcid;
+
+	for (pcid = 0; pcid < 3; pcid++) {
+		load(test, 0x1000 * pcid | pcid);
+		tag = shadow->current_tag;
+		fill_user(test, USER_GVA);
+		fill_upper(test, KERNEL_GVA);
+		ringlet_tags_split(shadow);
+		fill(test, &tag->klower, TEXT_GVA, 1, LEAF);
+		entry = tag->kroot[RECURSIVE];
+		KUNIT_EXPECT_PTR_EQ(test, (u64 *)__va(entry & RINGLET_PTE_ADDR),
+				    tag->kroot);
+		/* The switcher may write there, and nobody else even read. */
+		KUNIT_EXPECT_TRUE(test, entry & RINGLET_PTE_P);
+		KUNIT_EXPECT_TRUE(test, entry & RINGLET_PTE_W);
+		KUNIT_EXPECT_TRUE(test, entry & RINGLET_PTE_NX);
+		KUNIT_EXPECT_FALSE(test, entry & RINGLET_PTE_U);
+		KUNIT_EXPECT_EQ(test, tag->uroot[RECURSIVE], 0);
+		KUNIT_EXPECT_EQ(test, *recursive_leaf(shadow, TEXT_GVA), LEAF);
+		KUNIT_EXPECT_EQ(test, *recursive_leaf(shadow, KERNEL_GVA),
+				LEAF);
+	}
+}
+
+/* Where the guest's tables may not lead, the hole, its entries never go. */
+static void hole_is_not_the_guests(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag = shadow->current_tag;
+	u64 own = tag->kroot[RECURSIVE];
+	int i;
+
+	if (shadow->la57)
+		kunit_skip(test, "the hole is in a table of its own there");
+	for (i = 256; i < 272; i++)
+		fill_upper(test, ~0ULL << 48 | (u64)i << 39);
+	ringlet_tags_flush_user(shadow);
+	ringlet_tags_split(shadow);
+	load(test, 0x1000 | 1);
+	for (i = 256; i < 270; i++) {
+		KUNIT_EXPECT_EQ(test, tag->kroot[i], 0);
+		KUNIT_EXPECT_EQ(test, shadow->current_tag->kroot[i], 0);
+	}
+	KUNIT_EXPECT_EQ(test, tag->kroot[RECURSIVE], own);
+	KUNIT_EXPECT_EQ(test, tag->kroot[271], KERNEL_SLOT);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->kroot[271], KERNEL_SLOT);
+}
+
+static void nothing_recursive_where_it_is_not_wanted(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	ringlet_tags_exit(shadow);
+	shadow->recursive = 0;
+	KUNIT_ASSERT_EQ(test, ringlet_tags_init(shadow), 0);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->kroot[RECURSIVE], 0);
+}
+
+/* ---- Hardware roots ---- */
+
+/* Every root of every tag has a PCID that no other has. */
+static void roots_have_pcids_of_their_own(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u64 seen = 0, root;
+	int i;
+
+	for (i = 0; i < 2 * RINGLET_TAGS; i++) {
+		load(test, i / 2);
+		root = ringlet_tags_root(shadow, shadow->current_tag, i & 1);
+		KUNIT_EXPECT_PTR_EQ(test, (u64 *)__va(root & RINGLET_PTE_ADDR),
+				    i & 1 ? shadow->current_tag->uroot :
+					    shadow->current_tag->kroot);
+		KUNIT_EXPECT_EQ(test, root >> 52, 0);
+		KUNIT_ASSERT_GE(test, root & 0xfff, PCID);
+		KUNIT_ASSERT_LT(test, root & 0xfff, PCID + 16);
+		KUNIT_EXPECT_FALSE(test, seen & BIT_ULL((root & 0xfff) - PCID));
+		seen |= BIT_ULL((root & 0xfff) - PCID);
+	}
+}
+
+static void host_without_pcids(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	shadow->pcid = 0;
+	load(test, 0x1000 | 3);
+	KUNIT_EXPECT_EQ(test, __pa(shadow->current_tag->kroot),
+			ringlet_tags_root(shadow, shadow->current_tag, false));
+	KUNIT_EXPECT_EQ(test, __pa(shadow->current_tag->uroot),
+			ringlet_tags_root(shadow, shadow->current_tag, true));
+}
+
+/* As shadow.c does at each entry. */
+static void enter(struct ringlet_shadow *shadow)
+{
+	int i;
+
+	shadow->changed = false;
+	for (i = 0; i < RINGLET_TAGS; i++)
+		shadow->tags[i].stale = false;
+}
+
+/* Are just the tags of the bits in @tags stale? */
+static void expect_stale(struct kunit *test, unsigned int tags)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	unsigned int stale = 0;
+	int i;
+
+	for (i = 0; i < RINGLET_TAGS; i++)
+		if (shadow->tags[i].live && shadow->tags[i].stale)
+			stale |= BIT(i);
+	KUNIT_EXPECT_EQ(test, stale, tags);
+	if (tags)
+		KUNIT_EXPECT_TRUE(test, shadow->changed);
+	enter(shadow);
+}
+
+/* What takes away or narrows something says what may be cached of it. */
+static void what_is_taken_is_stale(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	load(test, 0x1000 | 1);
+	load(test, 0x2000 | 2);
+	expect_stale(test, 7); /* they are new */
+
+	fill_user(test, USER_GVA);
+	ringlet_tags_flush_user(shadow);
+	expect_stale(test, BIT(2));
+	fill_user(test, USER_GVA);
+	ringlet_tags_flush_address(shadow, USER_GVA);
+	expect_stale(test, BIT(2));
+	fill_upper(test, KERNEL_GVA);
+	ringlet_tags_flush_address(shadow, KERNEL_GVA);
+	expect_stale(test, 7);
+	fill_upper(test, KERNEL_GVA);
+	ringlet_tags_flush_all(shadow);
+	expect_stale(test, 7);
+	ringlet_tags_split(shadow);
+	expect_stale(test, BIT(2));
+	load(test, 0x1000 | 1);
+	expect_stale(test, BIT(1));
+	load(test, 0x9000 | 9 | NOFLUSH); /* evicts 1 */
+	expect_stale(test, BIT(1));
+	ringlet_tags_mark_current(shadow);
+	expect_stale(test, BIT(1));
+	ringlet_tags_mark_all(shadow);
+	expect_stale(test, 7);
+}
+
+/* And what only adds something does not: that is what NOFLUSH is for. */
+static void what_is_added_is_not_stale(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	load(test, 0x1000 | 1);
+	load(test, 0x2000 | 2);
+	enter(shadow);
+	fill_user(test, USER_GVA);
+	fill_upper(test, KERNEL_GVA);
+	fill(test, &shadow->upper, DIRECT_GVA, 3, LEAF);
+	load(test, 0x1000 | 1 | NOFLUSH);
+	KUNIT_EXPECT_FALSE(test, shadow->changed);
+	fill_user(test, USER_GVA);
+	expect_stale(test, 0);
+	/* Another CR3 under the same PCID is for the switcher to know. */
+	load(test, 0x3000 | 1 | NOFLUSH);
+	KUNIT_EXPECT_TRUE(test, shadow->changed);
+	expect_stale(test, 0);
 }
 
 /* ---- Tags ---- */
@@ -216,26 +413,26 @@ static void flushing_load_empties_its_tag_only(struct kunit *test)
 }
 
 /* NOFLUSH on a PCID whose tag was evicted must not bring old leaves back. */
-static void least_recent_tag_is_evicted(struct kunit *test)
+static void tag_is_evicted_by_its_place(struct kunit *test)
 {
 	struct ringlet_shadow *shadow = test->priv;
 	int i;
 
-	/* CR3 = 0 has a tag already: it is the oldest. */
-	for (i = 1; i < RINGLET_TAGS; i++) {
+	for (i = 0; i < RINGLET_TAGS; i++) {
 		load(test, 0x1000 * i | i);
 		fill_user(test, USER_GVA);
 	}
-	load(test, 0x1000 | 1 | NOFLUSH);
-	load(test, 0x50000 | 50); /* goes where 0 was */
-	load(test, 0x60000 | 60); /* goes where 2 was: 1 is younger */
+	load(test, 0x50000 | (2 + RINGLET_TAGS) | NOFLUSH);
+	KUNIT_EXPECT_PTR_EQ(test, shadow->current_tag, &shadow->tags[2]);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
-	load(test, 0x1000 | 1 | NOFLUSH);
-	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
-	load(test, 0x3000 | 3 | NOFLUSH);
-	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
-	load(test, 0x2000 | 2 | NOFLUSH);
-	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+	fill_user(test, USER_GVA);
+	for (i = 0; i < RINGLET_TAGS; i++) {
+		load(test, 0x1000 * i | i | NOFLUSH);
+		KUNIT_EXPECT_PTR_EQ(test, shadow->current_tag,
+				    &shadow->tags[i]);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA),
+				i == 2 ? 0 : LEAF);
+	}
 }
 
 /* More address spaces than tags, for long: one tag per PCID, none lost. */
@@ -246,6 +443,7 @@ static void many_address_spaces(struct kunit *test)
 
 	for (i = 0; i < 1000; i++) {
 		load(test, (u64)i << 12 | (i * 7 % 4096));
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
 		fill_user(test, USER_GVA);
 	}
 	for (i = 0; i < RINGLET_TAGS; i++)
@@ -283,7 +481,6 @@ static void flush_user_keeps_the_upper_half(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), LEAF);
-	KUNIT_EXPECT_EQ(test, shadow->pages, 3);
 }
 
 static void flush_all_leaves_nothing(struct kunit *test)
@@ -297,7 +494,6 @@ static void flush_all_leaves_nothing(struct kunit *test)
 		fill_user(test, USER_GVA);
 	}
 	ringlet_tags_flush_all(shadow);
-	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
 	for (i = 1; i < 4; i++) {
 		load(test, 0x1000 * i | i | NOFLUSH);
 		KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
@@ -308,6 +504,124 @@ static void flush_all_leaves_nothing(struct kunit *test)
 	fill_user(test, USER_GVA);
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), LEAF);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+}
+
+/* A flush empties tables and keeps them: the next leaves need none. */
+static void flush_keeps_tables(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	unsigned long pages;
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		fill_user(test, USER_GVA);
+		fill_user(test, TEXT_GVA);
+		fill_upper(test, KERNEL_GVA);
+		if (!round)
+			pages = shadow->pages;
+		KUNIT_EXPECT_EQ(test, shadow->pages, pages);
+		ringlet_tags_flush_user(shadow);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
+		fill_user(test, TEXT_GVA);
+		ringlet_tags_flush_all(shadow);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, TEXT_GVA), 0);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), 0);
+		KUNIT_EXPECT_EQ(test, shadow->pages, pages);
+	}
+}
+
+/*
+ * The switcher's own leaves are known by what the CPU does when it writes them
+ * through the recursive entry: it sets D in the entry that leads to the table.
+ */
+static void flush_finds_the_switchers_leaves(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u64 gva[] = { KERNEL_GVA, USER_GVA };
+	u64 *table, *leaf;
+	int i, level;
+
+	for (i = 0; i < ARRAY_SIZE(gva); i++) {
+		fill_upper(test, KERNEL_GVA);
+		fill_user(test, USER_GVA);
+		ringlet_tags_flush_all(shadow);
+		leaf = recursive_leaf(shadow, gva[i]);
+		table = shadow->current_tag->kroot;
+		for (level = root_level(shadow); level > 2; level--)
+			table = __va(
+				table[gva[i] >> (12 + 9 * (level - 1)) & 511] &
+				RINGLET_PTE_ADDR);
+		KUNIT_EXPECT_FALSE(test,
+				   table[gva[i] >> 21 & 511] & RINGLET_PTE_D);
+		*leaf = LEAF;
+		table[gva[i] >> 21 & 511] |= RINGLET_PTE_D;
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, gva[i]), LEAF);
+		ringlet_tags_flush_all(shadow);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, gva[i]), 0);
+	}
+}
+
+/* So many, and no more: memory goes back when a flush finds too many. */
+static void flush_frees_what_is_too_much(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag = shadow->current_tag;
+	int i;
+
+	/* A table of levels 3 and 2 each, the rest are level 1's. */
+	for (i = 0; i < RINGLET_KEEP_LOWER - 2; i++)
+		fill_user(test, i * MIB2);
+	KUNIT_ASSERT_EQ(test, tag->lower.count, RINGLET_KEEP_LOWER);
+	ringlet_tags_flush_user(shadow);
+	KUNIT_EXPECT_EQ(test, tag->lower.count, RINGLET_KEEP_LOWER);
+	fill_user(test, i * MIB2);
+	ringlet_tags_flush_user(shadow);
+	KUNIT_EXPECT_EQ(test, tag->lower.count, 0);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
+	fill_user(test, USER_GVA);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, USER_GVA), LEAF);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+	ringlet_tags_flush_user(shadow);
+
+	for (i = 0; i < RINGLET_KEEP_UPPER; i++)
+		fill_upper(test, (DIRECT_GVA & ~(GIB - 1)) + i * MIB2);
+	KUNIT_ASSERT_GT(test, shadow->upper.count, RINGLET_KEEP_UPPER);
+	load(test, 0x1000 | 1);
+	ringlet_tags_flush_all(shadow);
+	KUNIT_EXPECT_EQ(test, shadow->upper.count, 0);
+	for (i = 0; i < 2; i++) {
+		load(test, 0x1000 * i | i | NOFLUSH);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, DIRECT_GVA), 0);
+	}
+	fill_upper(test, DIRECT_GVA);
+	for (i = 0; i < 2; i++) {
+		load(test, 0x1000 * i | i | NOFLUSH);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, DIRECT_GVA), LEAF);
+	}
+}
+
+/* A table that is kept forgets that a large page was in it. */
+static void flush_forgets_large_pages(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_half *half = &shadow->current_tag->lower;
+	int level;
+
+	for (level = 2; level <= 3; level++) {
+		fill(test, half, USER_GVA, level, LEAF);
+		ringlet_tags_flush_user(shadow);
+		fill_user(test, USER_GVA);
+		fill_user(test, USER_GVA + 0x1000);
+		fill_user(test, USER_GVA ^ MIB2);
+		ringlet_tags_flush_address(shadow, USER_GVA);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA + 0x1000),
+				LEAF);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA ^ MIB2),
+				LEAF);
+		ringlet_tags_flush_user(shadow);
+	}
 }
 
 static void flush_address_takes_one_page(struct kunit *test)
@@ -373,19 +687,17 @@ static void large_page(struct kunit *test, u64 gva, int level, bool upper)
 {
 	struct ringlet_shadow *shadow = test->priv;
 	u64 size = ringlet_level_size(level), base = gva & ~(size - 1);
-	u64 *top = upper ? shadow->upper : shadow->current_tag->lower;
+	struct ringlet_half *half = upper ? &shadow->upper :
+					    &shadow->current_tag->lower;
 	u64 places[] = { 0, 0x1000, size / 2, size - 0x1000 };
-	unsigned long pages;
 	int i, j;
 
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		/* Neighbours on both sides, not part of it. */
-		fill(test, top, base - 0x1000, 1, LEAF);
-		fill(test, top, base + size, 1, LEAF);
-		pages = shadow->pages;
+		fill(test, half, base - 0x1000, 1, LEAF);
+		fill(test, half, base + size, 1, LEAF);
 		for (j = 0; j < ARRAY_SIZE(places); j++)
-			fill(test, top, base + places[j], level, LEAF);
-		KUNIT_EXPECT_GT(test, shadow->pages, pages);
+			fill(test, half, base + places[j], level, LEAF);
 
 		ringlet_tags_flush_address(shadow, base + places[i] + 0x123);
 		for (j = 0; j < ARRAY_SIZE(places); j++)
@@ -412,12 +724,12 @@ static void large_pages(struct kunit *test)
 static void large_page_becomes_small(struct kunit *test)
 {
 	struct ringlet_shadow *shadow = test->priv;
-	u64 *top = shadow->current_tag->lower;
+	struct ringlet_half *half = &shadow->current_tag->lower;
 
-	fill(test, top, USER_GVA, 2, LEAF);
+	fill(test, half, USER_GVA, 2, LEAF);
 	ringlet_tags_flush_address(shadow, USER_GVA);
-	fill(test, top, USER_GVA, 1, LEAF);
-	fill(test, top, USER_GVA + 0x1000, 1, LEAF);
+	fill(test, half, USER_GVA, 1, LEAF);
+	fill(test, half, USER_GVA + 0x1000, 1, LEAF);
 	ringlet_tags_flush_address(shadow, USER_GVA);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA + 0x1000), LEAF);
@@ -427,10 +739,10 @@ static void large_page_becomes_small(struct kunit *test)
 static void small_pages_beside_a_large_one(struct kunit *test)
 {
 	struct ringlet_shadow *shadow = test->priv;
-	u64 *top = shadow->current_tag->lower;
+	struct ringlet_half *half = &shadow->current_tag->lower;
 
-	fill(test, top, USER_GVA, 1, LEAF);
-	fill(test, top, USER_GVA + 0x1000, 2, LEAF);
+	fill(test, half, USER_GVA, 1, LEAF);
+	fill(test, half, USER_GVA + 0x1000, 2, LEAF);
 	ringlet_tags_flush_address(shadow, USER_GVA + 0x1000);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA + 0x1000), 0);
@@ -445,14 +757,14 @@ static void split_gives_the_kernel_its_own(struct kunit *test)
 
 	fill_user(test, USER_GVA);
 	ringlet_tags_split(shadow);
-	fill(test, tag->klower, TEXT_GVA, 1, LEAF);
+	fill(test, &tag->klower, TEXT_GVA, 1, LEAF);
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), LEAF);
 	KUNIT_EXPECT_FALSE(test, look(shadow, tag->kroot, TEXT_GVA).nx);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, TEXT_GVA), 0);
 	/* The user's page stays the user's; the kernel faults it in anew. */
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, USER_GVA), 0);
-	KUNIT_EXPECT_EQ(test, tag->kroot[271], SLOT);
+	KUNIT_EXPECT_EQ(test, tag->kroot[271], KERNEL_SLOT);
 }
 
 static void split_leaves_other_tags_alone(struct kunit *test)
@@ -476,8 +788,8 @@ static void split_flushes_address_in_both(struct kunit *test)
 	struct ringlet_tag *tag = shadow->current_tag;
 
 	ringlet_tags_split(shadow);
-	fill(test, tag->klower, USER_GVA, 1, LEAF);
-	fill(test, tag->lower, USER_GVA, 1, LEAF);
+	fill(test, &tag->klower, USER_GVA, 1, LEAF);
+	fill(test, &tag->lower, USER_GVA, 1, LEAF);
 	ringlet_tags_flush_address(shadow, USER_GVA);
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, USER_GVA), 0);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
@@ -489,10 +801,11 @@ static void flush_ends_a_split(struct kunit *test)
 	struct ringlet_tag *tag = shadow->current_tag;
 
 	ringlet_tags_split(shadow);
-	fill(test, tag->klower, TEXT_GVA, 1, LEAF);
+	fill(test, &tag->klower, TEXT_GVA, 1, LEAF);
 	ringlet_tags_flush_user(shadow);
 	KUNIT_EXPECT_FALSE(test, tag->split);
-	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
+	/* Only the user's half keeps its tables. */
+	KUNIT_EXPECT_EQ(test, shadow->pages, tag->lower.count);
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
 	fill_user(test, TEXT_GVA);
 	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), LEAF);
@@ -523,7 +836,9 @@ static void tables_are_counted(struct kunit *test)
 	ringlet_tags_flush_address(shadow, USER_GVA);
 	KUNIT_EXPECT_EQ(test, shadow->pages, 12);
 	ringlet_tags_flush_user(shadow);
-	KUNIT_EXPECT_EQ(test, shadow->pages, 3);
+	KUNIT_EXPECT_EQ(test, shadow->pages, 12);
+	KUNIT_EXPECT_EQ(test, shadow->upper.count, 3);
+	KUNIT_EXPECT_EQ(test, shadow->current_tag->lower.count, 9);
 }
 
 static void exit_frees_all(struct kunit *test)
@@ -535,12 +850,12 @@ static void exit_frees_all(struct kunit *test)
 		load(test, 0x1000 * i | i);
 		fill_user(test, USER_GVA);
 		ringlet_tags_split(shadow);
-		fill(test, shadow->current_tag->klower, TEXT_GVA, 2, LEAF);
+		fill(test, &shadow->current_tag->klower, TEXT_GVA, 2, LEAF);
 		fill_upper(test, KERNEL_GVA + i * GIB);
 	}
 	ringlet_tags_exit(shadow);
 	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
-	KUNIT_EXPECT_NULL(test, shadow->upper);
+	KUNIT_EXPECT_NULL(test, shadow->upper.top);
 	for (i = 0; i < RINGLET_TAGS; i++)
 		KUNIT_EXPECT_FALSE(test, shadow->tags[i].live);
 	/* A second time does nothing. */
@@ -554,6 +869,9 @@ static int tags_test_init(struct kunit *test, bool la57)
 	shadow = kunit_kzalloc(test, sizeof(*shadow), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, shadow);
 	shadow->slot = SLOT;
+	shadow->kernel_slot = KERNEL_SLOT;
+	shadow->recursive = RECURSIVE;
+	shadow->pcid = PCID;
 	shadow->la57 = la57;
 	test->priv = shadow;
 	return ringlet_tags_init(shadow);
@@ -584,14 +902,25 @@ static void tags_test_exit(struct kunit *test)
 	KUNIT_CASE(user_page_is_in_both_roots),				\
 	KUNIT_CASE(kernel_page_is_in_all_kernel_roots),			\
 	KUNIT_CASE(whole_upper_half_is_reached),			\
+	KUNIT_CASE(kernel_root_contains_itself),			\
+	KUNIT_CASE(hole_is_not_the_guests),				\
+	KUNIT_CASE(nothing_recursive_where_it_is_not_wanted),		\
+	KUNIT_CASE(roots_have_pcids_of_their_own),			\
+	KUNIT_CASE(host_without_pcids),					\
+	KUNIT_CASE(what_is_taken_is_stale),				\
+	KUNIT_CASE(what_is_added_is_not_stale),				\
 	KUNIT_CASE(address_spaces_are_apart),				\
 	KUNIT_CASE(noflush_keeps_a_tag),				\
 	KUNIT_CASE(flushing_load_empties_its_tag_only),			\
-	KUNIT_CASE(least_recent_tag_is_evicted),			\
+	KUNIT_CASE(tag_is_evicted_by_its_place),			\
 	KUNIT_CASE(many_address_spaces),				\
 	KUNIT_CASE(cr3_beyond_memory_is_refused),			\
 	KUNIT_CASE(flush_user_keeps_the_upper_half),			\
 	KUNIT_CASE(flush_all_leaves_nothing),				\
+	KUNIT_CASE(flush_keeps_tables),					\
+	KUNIT_CASE(flush_finds_the_switchers_leaves),			\
+	KUNIT_CASE(flush_frees_what_is_too_much),			\
+	KUNIT_CASE(flush_forgets_large_pages),				\
 	KUNIT_CASE(flush_address_takes_one_page),			\
 	KUNIT_CASE(flush_address_is_of_the_current_tag),		\
 	KUNIT_CASE(flush_address_in_the_upper_half),			\
