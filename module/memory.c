@@ -8,11 +8,29 @@
  * as on any other. Guest page tables and instructions are read through user
  * addresses: a fault there is the host's to serve.
  *
- * An invalidation marks the frames, tells every vCPU to drop its shadow (the
- * owner does that before it next enters), throws those out that are in the
- * guest and waits until they are. A fill that raced with it is thrown away by
- * sequence count, as KVM's is. All leaves go for one frame: there is no reverse
- * map yet, but a bit for each frame tells if any leaf can be concerned at all.
+ * What is known of frames is in the VM's frame table (linear.c): an entry says
+ * that the module vouches for it, and every leaf is made from one. Leaves are
+ * made by two: here, and by the switcher, on its vCPU, interrupts off, from an
+ * entry that it has read a moment ago and without any lock.
+ *
+ * So an invalidation, in this order, (1) clears the entries of its range, (2)
+ * tells every vCPU to drop its shadow, which the owner does before it next
+ * enters, (3) throws those out that are in the guest and waits until they are.
+ * The switcher may have read an entry before (1) and write its leaf after: but
+ * then it was in the guest at (3), cannot be interrupted in between, and has
+ * left when (3) ends; its leaf is in a table that is emptied before it enters
+ * again. What the CPU has cached of the leaves, and of the linear map itself,
+ * whose leaves are the entries, goes with it: dropping a shadow marks all tags
+ * as stale (shadow.c). A vCPU that was not in the guest at (3) has yet to look
+ * at its requests and finds the one made in (2).
+ *
+ * A fill here that raced with an invalidation is thrown away by sequence count,
+ * as KVM's is. All leaves go for one frame: there is no reverse map. Entries of
+ * frames outside the range stay, for these have not changed, and with them their
+ * bits in `shadowed`: bit and entry are set and cleared together, and a later
+ * invalidation that finds the bit drops all leaves although perhaps none is
+ * concerned. (The bits are there to be searched, and for memory beyond the
+ * table's end.)
  *
  * Host kernel. Fills run in the vCPU's thread, notifiers in anybody's.
  */
@@ -21,6 +39,9 @@
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
+
+/* Frames that are vouched for together, as far as the host has them. */
+#define AROUND 64
 
 static struct ringlet_memslot *find_slot(struct ringlet_vm *vm, u64 gpa)
 {
@@ -188,65 +209,6 @@ static int get_frame(unsigned long hva, bool write, struct page **page,
 	return n < 0 ? n : -EFAULT;
 }
 
-/* Install the leaf unless an invalidation has begun or ended since @seq. */
-static bool install(struct ringlet_vm *vm, struct ringlet_memslot *slot,
-		    u64 gfn, unsigned long seq, u64 spte, u64 *leaf)
-{
-	bool ok;
-
-	spin_lock(&vm->mn_lock);
-	ok = !vm->mn_active && vm->mn_seq == seq;
-	if (ok) {
-		__set_bit(gfn - slot->gfn, slot->shadowed);
-		slot->first =
-			min_t(unsigned long, slot->first, gfn - slot->gfn);
-		slot->last = max_t(unsigned long, slot->last, gfn - slot->gfn);
-		WRITE_ONCE(*leaf, spte);
-	}
-	spin_unlock(&vm->mn_lock);
-	return ok;
-}
-
-/**
- * ringlet_map_frame() - make the shadow leaf for a translation
- * @vcpu: whose shadow
- * @t: an allowed walk, Accessed and Dirty set; its address is memory
- * @write: the access was a write
- * @private_nx: see ringlet_make_spte()
- * @leaf: where to
- *
- * Context: process context, the launcher's mm.
- * Return: 0; -EAGAIN if the host is changing its mind about its memory: the
- * guest is to fault again; what get_user_pages() failed with.
- */
-int ringlet_map_frame(struct ringlet_vcpu *vcpu,
-		      const struct ringlet_translation *t, bool write,
-		      bool private_nx, u64 *leaf)
-{
-	struct ringlet_memslot *slot = find_slot(vcpu->vm, t->gpa);
-	u64 gfn = t->gpa >> PAGE_SHIFT, spte;
-	unsigned long hva = slot->hva + ((gfn - slot->gfn) << PAGE_SHIFT);
-	unsigned long seq = READ_ONCE(vcpu->vm->mn_seq);
-	struct page *page;
-	bool writable, done;
-	int ret;
-
-	smp_rmb(); /* the count before the frame */
-	ret = get_frame(hva, write, &page, &writable);
-	if (ret)
-		return ret;
-	spte = ringlet_make_spte(t, page_to_pfn(page), writable, private_nx);
-	/*
-	 * The guest's writes do not set the host entry's Dirty bit: without
-	 * this a page in the swap cache would be taken for clean and dropped.
-	 */
-	if ((spte & RINGLET_PTE_W) && !PageDirty(page))
-		set_page_dirty_lock(page);
-	done = install(vcpu->vm, slot, gfn, seq, spte, leaf);
-	put_page(page);
-	return done ? 0 : -EAGAIN;
-}
-
 /* Frames of a slot that an address range covers; false if none. */
 static bool overlap(struct ringlet_memslot *slot, unsigned long start,
 		    unsigned long end, unsigned long *first,
@@ -293,47 +255,39 @@ static bool range_ours(struct ringlet_vm *vm, unsigned long start,
 }
 
 /*
- * Have all shadows dropped before their vCPUs run again. mn_lock held.
+ * Forget frames of a slot, and have all shadows dropped before their vCPUs run
+ * again. In this order. Context: mn_lock held; throw_out() is to follow, and
+ * mn_throwing counts it.
  *
  * The bits are cleared before the vCPUs are out: until then another
  * invalidation that finds its bits clear must wait, too, and mn_throwing says
  * so.
  */
-static void request_flush(struct ringlet_vm *vm)
+static void forget(struct ringlet_vm *vm, struct ringlet_memslot *slot,
+		   unsigned long first, unsigned long last)
 {
 	int i;
 
+	ringlet_linear_clear(&vm->linear, slot->gfn + first, last - first + 1);
+	bitmap_clear(slot->shadowed, first, last - first + 1);
 	for (i = 0; i < RINGLET_MAX_VCPUS; i++)
 		if (vm->vcpus[i])
 			ringlet_request(vm->vcpus[i], RINGLET_REQ_FLUSH);
 }
 
-static void clear_shadowed(struct ringlet_vm *vm)
-{
-	int i;
-
-	for (i = 0; i < vm->nr_slots; i++) {
-		struct ringlet_memslot *slot = &vm->slots[i];
-
-		if (slot->first > slot->last)
-			continue;
-		bitmap_clear(slot->shadowed, slot->first,
-			     slot->last - slot->first + 1);
-		slot->first = slot->npages;
-		slot->last = 0;
-	}
-}
-
-static void clear_shadowed_range(struct ringlet_vm *vm, unsigned long start,
-				 unsigned long end)
+/* The same for an address range, if any of it is known at all. */
+static bool forget_range(struct ringlet_vm *vm, unsigned long start,
+			 unsigned long end)
 {
 	unsigned long first, last;
 	int i;
 
+	if (!range_shadowed(vm, start, end))
+		return false;
 	for (i = 0; i < vm->nr_slots; i++)
 		if (overlap(&vm->slots[i], start, end, &first, &last))
-			bitmap_clear(vm->slots[i].shadowed, first,
-				     last - first + 1);
+			forget(vm, &vm->slots[i], first, last);
+	return true;
 }
 
 /* Wait until no vCPU runs on what was requested to be flushed. */
@@ -347,6 +301,216 @@ static void throw_out(struct ringlet_vm *vm)
 	spin_lock(&vm->mn_lock);
 	vm->mn_throwing--;
 	spin_unlock(&vm->mn_lock);
+}
+
+/*
+ * The guest's writes do not set the host entry's Dirty bit: without this a page
+ * in the swap cache would be taken for clean and dropped.
+ */
+static void dirty(struct page *page)
+{
+	if (!PageDirty(page))
+		set_page_dirty_lock(page);
+}
+
+/* Has no invalidation begun or ended since @seq? Context: mn_lock held. */
+static bool still_true(struct ringlet_vm *vm, unsigned long seq)
+{
+	return !vm->mn_active && vm->mn_seq == seq;
+}
+
+/*
+ * Vouch for a frame. Context: mn_lock held, still_true().
+ *
+ * An entry never gets more rights while it is there: another vCPU's CPU may have
+ * cached that it may not be written, and its switcher, having read that it may,
+ * would fault. Returns false if the entry must go first, as in an invalidation.
+ */
+static bool vouch(struct ringlet_vm *vm, struct ringlet_memslot *slot, u64 gfn,
+		  u64 pte)
+{
+	u64 *entry = ringlet_linear_entry(&vm->linear, gfn);
+
+	if (entry && *entry)
+		return !(pte & ~*entry & RINGLET_PTE_W);
+	__set_bit(gfn - slot->gfn, slot->shadowed);
+	if (entry)
+		WRITE_ONCE(*entry, pte);
+	return true;
+}
+
+/* The block's frames that are present in the host, writable. */
+static int get_block(unsigned long hva, int n, struct page **pages)
+{
+	return max(get_user_pages_fast_only(hva, n, FOLL_WRITE, pages), 0);
+}
+
+static void vouch_block(struct ringlet_vm *vm, struct ringlet_memslot *slot,
+			u64 gfn, struct page **pages, int n, unsigned long seq)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		dirty(pages[i]);
+	spin_lock(&vm->mn_lock);
+	for (i = 0; i < n && still_true(vm, seq); i++)
+		vouch(vm, slot, gfn + i,
+		      ringlet_linear_pte(page_to_pfn(pages[i]), true));
+	spin_unlock(&vm->mn_lock);
+	for (i = 0; i < n; i++)
+		put_page(pages[i]);
+}
+
+/*
+ * Vouch for a frame's neighbours as far as the host has them writable: with
+ * memory that is warm in the host the switcher then finds what it needs.
+ */
+static void vouch_around(struct ringlet_vm *vm, struct ringlet_memslot *slot,
+			 u64 gfn)
+{
+	u64 first = max(gfn & ~(u64)(AROUND - 1), slot->gfn);
+	u64 end = min((gfn | (AROUND - 1)) + 1, slot->gfn + slot->npages);
+	struct page *pages[AROUND];
+	unsigned long seq;
+	int n;
+
+	if (!ringlet_linear_entry(&vm->linear, gfn))
+		return;
+	while (first < end) {
+		seq = READ_ONCE(vm->mn_seq);
+		smp_rmb(); /* the count before the frames */
+		n = get_block(slot->hva + ((first - slot->gfn) << PAGE_SHIFT),
+			      end - first, pages);
+		vouch_block(vm, slot, first, pages, n, seq);
+		/* It ends at the first gap: once more, behind the frame. */
+		first = first + n <= gfn ? gfn + 1 : end;
+	}
+}
+
+/* What a leaf is to be made of. */
+struct leaf {
+	const struct ringlet_translation *t;
+	bool write;
+	bool private_nx;
+	u64 *place;
+};
+
+static void set_leaf(const struct leaf *leaf, u64 pte)
+{
+	WRITE_ONCE(*leaf->place,
+		   ringlet_make_spte(leaf->t,
+				     (pte & RINGLET_PTE_ADDR) >> PAGE_SHIFT,
+				     pte & RINGLET_PTE_W, leaf->private_nx));
+}
+
+/* Make the leaf from the frame table alone, if that has the frame. */
+static bool leaf_from_table(struct ringlet_vm *vm, const struct leaf *leaf)
+{
+	u64 *entry =
+		ringlet_linear_entry(&vm->linear, leaf->t->gpa >> PAGE_SHIFT);
+	bool done = false;
+
+	if (!entry)
+		return false;
+	spin_lock(&vm->mn_lock);
+	if (*entry && (!leaf->write || (*entry & RINGLET_PTE_W))) {
+		set_leaf(leaf, *entry);
+		done = true;
+	}
+	spin_unlock(&vm->mn_lock);
+	return done;
+}
+
+/* Make leaf and entry from a frame of the host's. */
+static int leaf_from_frame(struct ringlet_vm *vm, struct ringlet_memslot *slot,
+			   const struct leaf *leaf, struct page *page,
+			   bool writable, unsigned long seq)
+{
+	u64 gfn = leaf->t->gpa >> PAGE_SHIFT;
+	u64 pte = ringlet_linear_pte(page_to_pfn(page), writable);
+	bool ok, replace = false;
+
+	spin_lock(&vm->mn_lock);
+	ok = still_true(vm, seq);
+	if (ok && !vouch(vm, slot, gfn, pte)) {
+		forget(vm, slot, gfn - slot->gfn, gfn - slot->gfn);
+		vm->mn_throwing++;
+		replace = true;
+	} else if (ok) {
+		set_leaf(leaf, pte);
+	}
+	spin_unlock(&vm->mn_lock);
+	if (replace)
+		throw_out(vm);
+	return ok && !replace ? 0 : -EAGAIN;
+}
+
+/**
+ * ringlet_map_frame() - make the shadow leaf for a translation
+ * @vcpu: whose shadow
+ * @t: an allowed walk, Accessed and Dirty set; its address is memory
+ * @write: the access was a write
+ * @private_nx: see ringlet_make_spte()
+ * @place: where to
+ *
+ * Context: process context, the launcher's mm.
+ * Return: 0; -EAGAIN if the host is changing its mind about its memory: the
+ * guest is to fault again; what get_user_pages() failed with.
+ */
+int ringlet_map_frame(struct ringlet_vcpu *vcpu,
+		      const struct ringlet_translation *t, bool write,
+		      bool private_nx, u64 *place)
+{
+	struct leaf leaf = { t, write, private_nx, place };
+	struct ringlet_vm *vm = vcpu->vm;
+	struct ringlet_memslot *slot = find_slot(vm, t->gpa);
+	u64 gfn = t->gpa >> PAGE_SHIFT;
+	unsigned long hva = slot->hva + ((gfn - slot->gfn) << PAGE_SHIFT);
+	struct page *page;
+	unsigned long seq;
+	bool writable;
+	int ret;
+
+	if (leaf_from_table(vm, &leaf))
+		return 0;
+	seq = READ_ONCE(vm->mn_seq);
+	smp_rmb(); /* the count before the frame */
+	ret = get_frame(hva, write, &page, &writable);
+	if (ret)
+		return ret;
+	if (writable)
+		dirty(page);
+	ret = leaf_from_frame(vm, slot, &leaf, page, writable, seq);
+	put_page(page);
+	if (!ret)
+		vouch_around(vm, slot, gfn);
+	return ret;
+}
+
+/**
+ * ringlet_memory_map() - make the frame table
+ * @vm: its slots are complete; its lock is held; may be called again
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ringlet_memory_map(struct ringlet_vm *vm)
+{
+	int i, ret;
+
+	static_assert(RINGLET_LINEAR_MAX ==
+		      RINGLET_LINEAR_GIBS * RINGLET_FRAMES_PER_GIB * PAGE_SIZE);
+
+	if (vm->linear.nr_frames)
+		return 0;
+	for (i = 0; i < vm->nr_slots; i++) {
+		ret = ringlet_linear_add(&vm->linear, vm->slots[i].gfn,
+					 vm->slots[i].npages);
+		if (ret) {
+			ringlet_linear_exit(&vm->linear);
+			return ret;
+		}
+	}
+	return 0;
 }
 
 static struct ringlet_vm *vm_of(struct mmu_notifier *mn)
@@ -363,11 +527,7 @@ static int mn_invalidate_range_start(struct mmu_notifier *mn,
 
 	spin_lock(&vm->mn_lock);
 	vm->mn_active++;
-	flush = range_shadowed(vm, range->start, range->end);
-	if (flush) {
-		request_flush(vm);
-		clear_shadowed(vm);
-	}
+	flush = forget_range(vm, range->start, range->end);
 	flush |= !!vm->mn_throwing;
 	vm->mn_throwing += flush;
 	spin_unlock(&vm->mn_lock);
@@ -390,9 +550,8 @@ static void mn_invalidate_range_end(struct mmu_notifier *mn,
 
 /*
  * Ageing. Shadow leaves have no Accessed bit to test one by one: a frame counts
- * as young if a leaf may point to it, and to clear that all leaves are dropped;
- * those in use come back. Only the range's own bits are cleared: its neighbours
- * were not asked about and are not to look idle.
+ * as young if a leaf may point to it, and to clear that its entry goes and all
+ * leaves are dropped; those in use come back.
  */
 static int mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 			  unsigned long start, unsigned long end)
@@ -401,12 +560,8 @@ static int mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	bool young;
 
 	spin_lock(&vm->mn_lock);
-	young = range_shadowed(vm, start, end);
-	if (young) {
-		request_flush(vm);
-		clear_shadowed_range(vm, start, end);
-		vm->mn_throwing++;
-	}
+	young = forget_range(vm, start, end);
+	vm->mn_throwing += young;
 	spin_unlock(&vm->mn_lock);
 	if (young)
 		throw_out(vm);

@@ -30,6 +30,7 @@
 #include "../switcher/window.h"
 #include "exits.h"
 #include "frame.h"
+#include "linear.h"
 #include "paging.h"
 #include "tags.h"
 
@@ -48,8 +49,10 @@ struct ringlet_vcpu;
  * @idt: of the IDT page
  * @shared: of the page shared with the guest
  * @table: page table of the window; in the launcher's tree and the vCPU's own
- * @root_entry: top-level entry of the vCPU's own tree, for its shadow roots
+ * @root_entry: top-level entry of the vCPU's own tree, for its user roots
+ * @kernel_entry: for its kernel roots: the same, and the linear map
  * @own: the vCPU's own upper tables, [0] next to the top
+ * @kernel: those of the kernel roots, down to level 3; the rest is in @own
  * @pcid: first of the hardware PCIDs of its roots, 0 if there are none
  */
 struct ringlet_window {
@@ -62,7 +65,9 @@ struct ringlet_window {
 	struct ringlet_shared *shared;
 	u64 *table;
 	u64 root_entry;
+	u64 kernel_entry;
 	u64 *own[3];
+	u64 *kernel[2];
 	unsigned int pcid;
 };
 
@@ -71,16 +76,13 @@ struct ringlet_window {
  * @gfn: first guest frame
  * @npages: frames
  * @hva: launcher's address
- * @first: lowest bit of @shadowed that may be set
- * @last: highest
- * @shadowed: a bit for each frame that a shadow leaf may point to; set under
- *	mn_lock, cleared when all shadows have been told to go
+ * @shadowed: a bit for each frame that a shadow leaf may point to or that the
+ *	frame table has; both are written under mn_lock
  */
 struct ringlet_memslot {
 	u64 gfn;
 	unsigned long npages;
 	unsigned long hva;
-	unsigned long first, last;
 	unsigned long *shadowed;
 };
 
@@ -96,6 +98,8 @@ struct ringlet_memslot {
  * @lock: memory slots and the making of vCPUs
  * @slots: memory; immutable once nr_vcpus is not 0
  * @nr_slots: of them
+ * @linear: frame table; its tables are fixed once a vCPU exists, its entries are
+ *	written under @mn_lock
  * @vcpus: by number; set once, under @lock, then read without
  * @nr_vcpus: made so far
  * @dead: the guest ended; RUN is refused
@@ -112,6 +116,7 @@ struct ringlet_vm {
 	struct mutex lock; /* slots, making of vCPUs */
 	struct ringlet_memslot slots[RINGLET_MEMORY_SLOTS];
 	int nr_slots;
+	struct ringlet_linear linear;
 	struct ringlet_vcpu *vcpus[RINGLET_MAX_VCPUS];
 	int nr_vcpus;
 	bool dead;
@@ -235,6 +240,7 @@ int ringlet_map_frame(struct ringlet_vcpu *vcpu,
 int ringlet_read_gpte(void *context, u64 gpa, u64 *entry);
 int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t,
 			  bool write);
+int ringlet_memory_map(struct ringlet_vm *vm);
 int ringlet_memory_register(struct ringlet_vm *vm);
 void ringlet_memory_unregister(struct ringlet_vm *vm);
 
@@ -248,6 +254,8 @@ void ringlet_shadow_leave(struct ringlet_vcpu *vcpu);
 /* window.c: the slot, windows and their tables */
 int ringlet_window_create(struct ringlet_vcpu *vcpu);
 void ringlet_window_destroy(struct ringlet_vcpu *vcpu);
+unsigned long ringlet_window_slot_base(void);
+bool ringlet_window_reaches_memory(void);
 
 /* switch.c: around the switcher */
 void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu);

@@ -25,6 +25,9 @@
  * are copies of those in tag->lower and shadow->upper. With five, a root's
  * entries 0 and 511 point to those tables.
  *
+ * Kernel roots have two things more, for the switcher alone (window.h): the VM's
+ * linear map, in the slot, and an entry that leads to the root itself.
+ *
  * Tables belong to one vCPU. Its own thread touches them outside the guest, and
  * the switcher inside it, on the same vCPU's behalf: never both at once.
  *
@@ -69,7 +72,7 @@
 static_assert(RINGLET_TAGS == RINGLET_ROOTS);
 static_assert(2 * RINGLET_TAGS <= RINGLET_PCID_GROUP);
 /* What a flush keeps must be less than what makes us flush. */
-static_assert(RINGLET_TAGS *RINGLET_KEEP_LOWER + RINGLET_KEEP_UPPER <
+static_assert(RINGLET_KEEP_UPPER + RINGLET_TAGS * RINGLET_KEEP_LOWER <
 	      TABLES_MIN);
 
 /* The one leaf of the upper half that is not the guest's doing. */
@@ -320,6 +323,25 @@ void ringlet_shadow_leave(struct ringlet_vcpu *vcpu)
 		ringlet_tags_mark_current(shadow);
 }
 
+/*
+ * Where the switcher finds its vCPU's tables. Entry number @recursive of a root
+ * leads to the root itself: the CPU then takes the root for a table of the next
+ * level, and so on down, and what it takes for a page is a table of level 1.
+ */
+static void say_where(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+	struct ringlet_shadow *shadow = &vcpu->shadow;
+	unsigned int bits = shadow->la57 ? 57 : 48;
+	u64 mask = BIT_ULL(bits) - 1;
+
+	state->linear = ringlet_window_slot_base() + RINGLET_LINEAR;
+	state->leaves = ((u64)RINGLET_RECURSIVE << (bits - 9)) | ~mask;
+	state->frames = state->leaves + ((state->linear & mask) >> 12 << 3);
+	state->va_mask = mask;
+	state->nr_frames = shadow->recursive ? vcpu->vm->linear.nr_frames : 0;
+}
+
 /**
  * ringlet_shadow_init() - make a vCPU's empty shadow
  * @vcpu: has its window; memory slots are known
@@ -334,8 +356,11 @@ int ringlet_shadow_init(struct ringlet_vcpu *vcpu)
 	vcpu->last_cpu = -1;
 	shadow->max_pages = TABLES_MIN + (pages * TABLES_PER_GB >> 18);
 	shadow->slot = vcpu->window.root_entry;
-	shadow->kernel_slot = vcpu->window.root_entry;
+	shadow->kernel_slot = vcpu->window.kernel_entry;
 	shadow->pcid = vcpu->window.pcid;
 	shadow->la57 = native_read_cr4() & X86_CR4_LA57;
+	if (ringlet_window_reaches_memory())
+		shadow->recursive = RINGLET_RECURSIVE;
+	say_where(vcpu);
 	return ringlet_tags_init(shadow);
 }

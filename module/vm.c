@@ -54,6 +54,7 @@ static void destroy_vm(struct kref *kref)
 			ringlet_vcpu_destroy(vm->vcpus[i]);
 	for (i = 0; i < vm->nr_slots; i++)
 		vfree(vm->slots[i].shadowed);
+	ringlet_linear_exit(&vm->linear);
 	mmdrop(vm->mm);
 	mutex_destroy(&vm->lock);
 	kfree(vm);
@@ -152,7 +153,6 @@ static int add_slot(struct ringlet_vm *vm, const struct ringlet_memory *memory)
 		.gfn = memory->gpa >> PAGE_SHIFT,
 		.npages = memory->size >> PAGE_SHIFT,
 		.hva = memory->hva,
-		.first = memory->size >> PAGE_SHIFT,
 	};
 
 	if (vm->nr_vcpus)

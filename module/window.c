@@ -8,6 +8,7 @@
  * the windows of all its vCPUs; the same entry of a vCPU's shadow roots leads
  * to that vCPU's window only. (On parts with Meltdown whatever is mapped in a
  * shadow root can be read by the guest: no vCPU shall see another's registers.)
+ * In kernel roots it also leads to the VM's linear map, which is linear.c's.
  *
  * Nothing exported could map this for us: vmap() forbids execution, and no
  * function hands out an address range. The tables are therefore written by
@@ -68,6 +69,31 @@ static LIST_HEAD(slots);
 static bool host_la57(void)
 {
 	return native_read_cr4() & X86_CR4_LA57;
+}
+
+/**
+ * ringlet_window_slot_base() - where the slot begins
+ *
+ * Return: its address, the same in all of the host's page tables.
+ */
+unsigned long ringlet_window_slot_base(void)
+{
+	return host_la57() ? SLOT_BASE_5LEVEL : SLOT_BASE_4LEVEL;
+}
+
+/**
+ * ringlet_window_reaches_memory() - may roots map guest memory for the switcher?
+ *
+ * Not where the CPU has Meltdown: the guest kernel runs on the same root at CPL
+ * 3 and could read its shadow tables there, and with them where its memory lies
+ * in the host's, which Rowhammer would like to know. (Guest user mode has a root
+ * without either on any CPU: it could read the guest kernel's memory.)
+ *
+ * Return: true if kernel roots have the linear map and the recursive entry.
+ */
+bool ringlet_window_reaches_memory(void)
+{
+	return !boot_cpu_has_bug(X86_BUG_CPU_MELTDOWN);
 }
 
 static u64 *new_table(void)
@@ -178,7 +204,7 @@ static int slot_get(struct ringlet_window *window, struct mm_struct *mm)
 	__set_bit(window->index, slot->used);
 	slot->windows++;
 	window->slot = slot;
-	window->base = (host_la57() ? SLOT_BASE_5LEVEL : SLOT_BASE_4LEVEL) +
+	window->base = ringlet_window_slot_base() +
 		       (unsigned long)window->index * RINGLET_WINDOW_STRIDE;
 out:
 	mutex_unlock(&slots_lock);
@@ -310,6 +336,8 @@ static int alloc_pages_of(struct ringlet_window *window)
 	if (!window->state || !window->desc || !window->idt ||
 	    !window->shared || !window->table)
 		return -ENOMEM;
+	if (new_chain(window->kernel, host_la57() ? 2 : 1))
+		return -ENOMEM;
 	return new_chain(window->own, host_la57() ? 3 : 2);
 }
 
@@ -320,7 +348,23 @@ static void free_pages_of(struct ringlet_window *window)
 	free_page((unsigned long)window->idt);
 	free_page((unsigned long)window->shared);
 	free_page((unsigned long)window->table);
+	free_tables(window->kernel, ARRAY_SIZE(window->kernel));
 	free_tables(window->own, ARRAY_SIZE(window->own));
+}
+
+/* The vCPU's own trees: the window, and in the kernel roots' the linear map. */
+static void fill_own(struct ringlet_window *window, struct ringlet_vm *vm)
+{
+	int levels = window->slot->levels;
+	u64 *level2 = window->own[levels - 1],
+	    *level3 = window->kernel[levels - 2];
+
+	level2[window->index] = __pa(window->table) | TABLE_FLAGS;
+	level3[0] = __pa(level2) | TABLE_FLAGS;
+	if (ringlet_window_reaches_memory())
+		ringlet_linear_link(&vm->linear, level3 + 256);
+	window->root_entry = __pa(window->own[0]) | TABLE_FLAGS;
+	window->kernel_entry = __pa(window->kernel[0]) | TABLE_FLAGS;
 }
 
 /* NOFLUSH needs PCIDs of our own, and INVPCID, by which all are flushed. */
@@ -356,6 +400,9 @@ int ringlet_window_create(struct ringlet_vcpu *vcpu)
 		     RINGLET_DESC_IST);
 	BUILD_BUG_ON(RINGLET_DESC_IST + 4 * RINGLET_IST_SIZE > PAGE_SIZE);
 
+	ret = ringlet_memory_map(vcpu->vm);
+	if (ret)
+		return ret;
 	ret = alloc_pages_of(window);
 	if (ret)
 		goto err_pages;
@@ -375,13 +422,11 @@ int ringlet_window_create(struct ringlet_vcpu *vcpu)
 	window->state->verw_selector = __KERNEL_DS;
 	set_pcid(window);
 
-	/* The same table in both trees: the launcher's and the vCPU's own. */
+	/* The same table in all trees: the launcher's and the vCPU's own. */
 	slot = window->slot;
 	level2 = slot->tables[slot->levels - 1];
 	WRITE_ONCE(level2[window->index], __pa(window->table) | TABLE_FLAGS);
-	window->own[slot->levels - 1][window->index] = __pa(window->table) |
-						       TABLE_FLAGS;
-	window->root_entry = __pa(window->own[0]) | TABLE_FLAGS;
+	fill_own(window, vcpu->vm);
 	return 0;
 
 err_pages:
