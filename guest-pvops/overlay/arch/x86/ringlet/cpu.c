@@ -235,8 +235,16 @@ static void ringlet_load_tls(struct thread_struct *t, unsigned int cpu)
 	ringlet_hypercall3(RINGLET_HC_LOAD_TLS, tls[0], tls[1], tls[2]);
 }
 
+/* Every exec() loads the null selector, and nearly always has it already. */
 static void ringlet_load_gs_index(unsigned int selector)
 {
+	unsigned int loaded;
+
+	savesegment(gs, loaded);
+	if (!selector && !loaded) {
+		WRITE_ONCE(ringlet_shared->user_gsbase, 0);
+		return;
+	}
 	ringlet_hypercall1(RINGLET_HC_LOAD_GS, selector);
 }
 
