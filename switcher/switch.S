@@ -203,23 +203,19 @@ SYM_CODE_END(ringlet_enter)
 /*
  * 32 returns that speculate into INT3. Not the kernel's FILL_RETURN_BUFFER:
  * where call depth is tracked that one writes a per-CPU variable relative to
- * RIP, which is wrong at this address.
+ * RIP, which is wrong at this address. Without its loop, too: 34 instructions
+ * and no branch to mispredict, for 82 and one. LFENCE: RSP is right before any
+ * RET looks at it.
  */
 .macro STUFF_RSB
-	movl	$16, %eax
-.Lstuff_\@:
+	.rept	32
 	ANNOTATE_INTRA_FUNCTION_CALL
-	call	.Lstuff_even_\@
+	call	1f
 	int3
-.Lstuff_even_\@:
-	ANNOTATE_INTRA_FUNCTION_CALL
-	call	.Lstuff_odd_\@
-	int3
-.Lstuff_odd_\@:
-	addq	$16, %rsp
-	decl	%eax
-	jnz	.Lstuff_\@
-	lfence				/* a mispredicted JNZ stops here */
+1:
+	.endr
+	addq	$(32 * 8), %rsp
+	lfence
 .endm
 
 .macro PUSH_GPRS
@@ -312,8 +308,11 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	/*
 	 * Before the first RET. A guest kernel's return addresses look like
 	 * ours, which Linux's own rule for user mode ("user space can only
-	 * insert user space addresses into the RSB") does not foresee: always
-	 * stuff the RSB. On parts that train returns through the BTB (Retbleed,
+	 * insert user space addresses into the RSB") does not foresee: stuff
+	 * the RSB, SMEP or not, wherever Linux does at a context switch, which
+	 * is wherever Spectre v2 is mitigated at all. RSB_VMEXIT would be too
+	 * little: with eIBRS the CPU keeps a VMX guest's entries away, and
+	 * ours is none. On parts that train returns through the BTB (Retbleed,
 	 * SRSO) the untraining sequence is a call that cannot reach the kernel
 	 * from this address: an IBPB does the same, inline. Legacy IBRS must
 	 * be written anew at each entry to the kernel to take effect.
@@ -335,7 +334,9 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	orl	$SPEC_CTRL_IBRS, %eax
 	wrmsr
 .Lskip_ibrs:
+	ALTERNATIVE "jmp .Lskip_rsb", "", X86_FEATURE_RSB_CTXSW
 	STUFF_RSB
+.Lskip_rsb:
 	popq	%r15
 	popq	%r14
 	popq	%r13
