@@ -52,6 +52,7 @@ static int __init ringlet_init(void)
 		pr_err("ringlet: cannot run guests here: CPUID describes no FPU state that makes sense; report this CPU\n");
 		return ret;
 	}
+	ringlet_switch_init();
 	ringlet_debug_init();
 	ret = ringlet_device_init();
 	if (ret) {

@@ -258,6 +258,7 @@ unsigned long ringlet_window_slot_base(void);
 bool ringlet_window_reaches_memory(void);
 
 /* switch.c: around the switcher */
+void ringlet_switch_init(void);
 void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu);
 void ringlet_switch_finish(struct ringlet_vcpu *vcpu);
 bool ringlet_is_interrupt(struct ringlet_vcpu *vcpu, u64 vector);

@@ -41,8 +41,8 @@ enum guarded_msr {
 	GUARDED_EFER,
 	GUARDED_STAR,
 	GUARDED_LSTAR,
-	GUARDED_CSTAR,
 	GUARDED_SFMASK,
+	GUARDED_CSTAR,
 	GUARDED_SYSENTER_CS,
 	GUARDED_TSC_AUX,
 	GUARDED_U_CET,
@@ -55,14 +55,17 @@ static const u32 guarded_msrs[GUARDED_COUNT] = {
 	[GUARDED_EFER] = MSR_EFER,
 	[GUARDED_STAR] = MSR_STAR,
 	[GUARDED_LSTAR] = MSR_LSTAR,
-	[GUARDED_CSTAR] = MSR_CSTAR,
 	[GUARDED_SFMASK] = MSR_SYSCALL_MASK,
+	[GUARDED_CSTAR] = MSR_CSTAR,
 	[GUARDED_SYSENTER_CS] = MSR_IA32_SYSENTER_CS,
 	[GUARDED_TSC_AUX] = MSR_TSC_AUX,
 	[GUARDED_U_CET] = RINGLET_MSR_U_CET,
 	[GUARDED_PEBS_ENABLE] = MSR_IA32_PEBS_ENABLE,
 	[GUARDED_DEBUGCTL] = MSR_IA32_DEBUGCTLMSR,
 };
+
+/* Not on every CPU; a bit for each that is on this one. Set once. */
+static unsigned int present_msrs;
 
 /* Linux's: entries at 0x10 for SYSCALL, 0x23 for SYSRET. */
 #define LINUX_STAR ((u64)__USER32_CS << 48 | (u64)__KERNEL_CS << 32)
@@ -76,7 +79,7 @@ static const u32 guarded_msrs[GUARDED_COUNT] = {
 /* What the guest must not see or change, as it was found. */
 struct host_state {
 	u64 msr[GUARDED_COUNT];
-	u64 loaded[GUARDED_COUNT];
+	unsigned int written; /* a bit for each of those that differed */
 	unsigned long dr[4], dr7;
 	bool guest_dr;
 };
@@ -86,69 +89,109 @@ static unsigned long window_address(struct ringlet_vcpu *vcpu, char *text)
 	return vcpu->window.base + (text - ringlet_text_start);
 }
 
-static bool msr_exists(enum guarded_msr which)
+/**
+ * ringlet_switch_init() - find out which MSRs this host has
+ *
+ * Of the two ways that 32-bit code can enter ring 0, each vendor's CPUs have
+ * one in long mode: SYSCALL is AMD's, SYSENTER Intel's, and the other's is #UD,
+ * whatever its MSR holds (SDM vol. 2B, SYSCALL; APM vol. 3, SYSENTER). Linux
+ * relies on that for CSTAR, too. A hypervisor's word on who made the CPU is not
+ * to be relied on.
+ */
+void __init ringlet_switch_init(void)
 {
-	switch (which) {
-	case GUARDED_TSC_AUX:
-		return boot_cpu_has(X86_FEATURE_RDTSCP);
-	case GUARDED_U_CET:
-		return ringlet_host_has_user_cet();
-	case GUARDED_PEBS_ENABLE:
-		return boot_cpu_has(X86_FEATURE_PEBS);
-	case GUARDED_DEBUGCTL:
-		return boot_cpu_has(X86_FEATURE_BTS);
-	default:
-		return true;
-	}
+	u8 vendor = boot_cpu_has(X86_FEATURE_HYPERVISOR) ?
+			    X86_VENDOR_UNKNOWN :
+			    boot_cpu_data.x86_vendor;
+
+	if (vendor != X86_VENDOR_INTEL)
+		present_msrs |= BIT(GUARDED_CSTAR);
+	if (vendor != X86_VENDOR_AMD && vendor != X86_VENDOR_HYGON)
+		present_msrs |= BIT(GUARDED_SYSENTER_CS);
+	if (boot_cpu_has(X86_FEATURE_RDTSCP))
+		present_msrs |= BIT(GUARDED_TSC_AUX);
+	if (ringlet_host_has_user_cet())
+		present_msrs |= BIT(GUARDED_U_CET);
+	if (boot_cpu_has(X86_FEATURE_PEBS))
+		present_msrs |= BIT(GUARDED_PEBS_ENABLE);
+	if (boot_cpu_has(X86_FEATURE_BTS))
+		present_msrs |= BIT(GUARDED_DEBUGCTL);
 }
 
-static u64 guest_msr(struct ringlet_vcpu *vcpu, enum guarded_msr which,
-		     u64 found)
+/* Not by way of pv_ops: Xen PV is refused, and nobody else has a word here. */
+static __always_inline u64 get_msr(u32 msr)
 {
-	switch (which) {
-	case GUARDED_EFER:
-		return found | EFER_SCE | EFER_NX;
-	case GUARDED_STAR:
-		return LINUX_STAR;
-	case GUARDED_LSTAR:
-		return window_address(vcpu, ringlet_lstar);
-	case GUARDED_CSTAR:
-		return window_address(vcpu, ringlet_cstar);
-	case GUARDED_SFMASK:
-		return SYSCALL_CLEARS;
-	case GUARDED_TSC_AUX:
-		return vcpu->id;
-	case GUARDED_DEBUGCTL:
-		/* Like PEBS, BTS writes to addresses that are not mapped. */
-		return found & ~(u64)(DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS |
-				      DEBUGCTLMSR_BTINT);
-	default:
-		/* A null SYSENTER_CS is #GP; no user CET of the launcher's. */
-		return 0;
-	}
+	u32 low, high;
+
+	native_rdmsr(msr, low, high);
+	return low | (u64)high << 32;
+}
+
+static __always_inline void set_msr(u32 msr, u64 value)
+{
+	native_wrmsr(msr, (u32)value, (u32)(value >> 32));
+}
+
+/* Give an MSR the bits of @set and, of what it has, those of @keep. */
+static __always_inline void load_msr(struct host_state *host,
+				     enum guarded_msr which, u64 keep, u64 set)
+{
+	u64 found = get_msr(guarded_msrs[which]);
+	u64 wanted = (found & keep) | set;
+
+	if (wanted == found)
+		return;
+	host->msr[which] = found;
+	host->written |= BIT(which);
+	set_msr(guarded_msrs[which], wanted);
+}
+
+/* Those that few CPUs have, or few that matter. */
+static void load_rare_msrs(struct host_state *host)
+{
+	/* No user CET of the launcher's. */
+	if (present_msrs & BIT(GUARDED_U_CET))
+		load_msr(host, GUARDED_U_CET, 0, 0);
+	if (present_msrs & BIT(GUARDED_PEBS_ENABLE))
+		load_msr(host, GUARDED_PEBS_ENABLE, 0, 0);
+	/* Like PEBS, BTS writes to addresses that are not mapped. */
+	if (present_msrs & BIT(GUARDED_DEBUGCTL))
+		load_msr(host, GUARDED_DEBUGCTL,
+			 ~(u64)(DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS |
+				DEBUGCTLMSR_BTINT),
+			 0);
 }
 
 static void load_guest_msrs(struct ringlet_vcpu *vcpu, struct host_state *host)
 {
-	int i;
-
-	for (i = 0; i < GUARDED_COUNT; i++) {
-		if (!msr_exists(i))
-			continue;
-		rdmsrl(guarded_msrs[i], host->msr[i]);
-		host->loaded[i] = guest_msr(vcpu, i, host->msr[i]);
-		if (host->loaded[i] != host->msr[i])
-			wrmsrl(guarded_msrs[i], host->loaded[i]);
-	}
+	host->written = 0;
+	load_msr(host, GUARDED_EFER, ~0ULL, EFER_SCE | EFER_NX);
+	/* The low half is for legacy mode. */
+	load_msr(host, GUARDED_STAR, U32_MAX, LINUX_STAR);
+	load_msr(host, GUARDED_LSTAR, 0, window_address(vcpu, ringlet_lstar));
+	/* More than enough is enough. */
+	load_msr(host, GUARDED_SFMASK, ~0ULL, SYSCALL_CLEARS);
+	if (present_msrs & BIT(GUARDED_CSTAR))
+		load_msr(host, GUARDED_CSTAR, 0,
+			 window_address(vcpu, ringlet_cstar));
+	/* Null is #GP. */
+	if (present_msrs & BIT(GUARDED_SYSENTER_CS))
+		load_msr(host, GUARDED_SYSENTER_CS, 0, 0);
+	if (present_msrs & BIT(GUARDED_TSC_AUX))
+		load_msr(host, GUARDED_TSC_AUX, 0, vcpu->id);
+	if (present_msrs >> GUARDED_U_CET)
+		load_rare_msrs(host);
 }
 
 static void restore_host_msrs(const struct host_state *host)
 {
+	unsigned int left = host->written;
 	int i;
 
-	for (i = 0; i < GUARDED_COUNT; i++)
-		if (msr_exists(i) && host->loaded[i] != host->msr[i])
-			wrmsrl(guarded_msrs[i], host->msr[i]);
+	for (; left; left &= left - 1) {
+		i = __ffs(left);
+		set_msr(guarded_msrs[i], host->msr[i]);
+	}
 }
 
 /*
