@@ -15,6 +15,7 @@
  */
 #include "ringlet.h"
 
+#include <asm/alternative.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
 #include <asm/fpu/types.h>
@@ -126,6 +127,11 @@ void ringlet_fpu_load(struct ringlet_vcpu *vcpu)
  * ringlet_fpu_save() - put the guest's registers away
  * @vcpu: whose
  *
+ * XSAVEOPT writes only what has changed since the XRSTOR of ringlet_fpu_load().
+ * The CPU knows that by the image's address and takes our word that nobody
+ * wrote to the image in between, which is so: it is read nowhere else, and
+ * written only while the vCPU is outside.
+ *
  * Context: interrupts off, before kernel_fpu_end().
  */
 void ringlet_fpu_save(struct ringlet_vcpu *vcpu)
@@ -136,7 +142,8 @@ void ringlet_fpu_save(struct ringlet_vcpu *vcpu)
 		return;
 	}
 	set_xcr0(host_xcr0, vcpu->xcr0);
-	asm volatile("xsave64 (%0)"
+	asm volatile(ALTERNATIVE("xsave64 (%0)", "xsaveopt64 (%0)",
+				 X86_FEATURE_XSAVEOPT)
 		     :
 		     : "r"(vcpu->fpu), "a"((u32)xcr0_mask),
 		       "d"((u32)(xcr0_mask >> 32))
