@@ -157,7 +157,7 @@ struct event {
 #define USER_TEXT	0x400000UL	/* the snippets, executable, read-only */
 #define USER_DATA	0x800000UL	/* one page */
 #define USER_STACK_END	0xa01000UL	/* one page below */
-#define FREE_VA		0x10000000UL	/* nothing is mapped from here */
+#define FREE_VA		0x20010000000UL	/* nothing is mapped from here to 4 TiB */
 #define FREE_KERNEL_VA	0xffffc90000000000UL /* here neither */
 /* clang-format on */
 
@@ -220,6 +220,18 @@ void map_in(u64 space, u64 va, u64 gpa, u64 flags, int level);
 void map(u64 va, u64 gpa, u64 flags);
 u64 *entry_of(u64 space, u64 va, int level);
 u64 memory_end(void);
+
+/* ---- Accesses, by run() ---- */
+
+enum access { READ, WRITE, FETCH };
+
+/* What page_with() fills a page with: each of its words can be executed, too. */
+#define CONTENT(id) ((u64)(id) << 8 | 0xcc)
+
+u64 page_with(u64 id);
+struct event *do_access(struct context *c, bool user, enum access kind, u64 va);
+bool accesses(bool user, enum access kind, u64 va, u64 id);
+bool faults(bool user, enum access kind, u64 va, u64 error);
 
 /* ---- Words and verdicts ---- */
 
