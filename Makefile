@@ -18,6 +18,8 @@ HOST	?=
 CMD	?=
 # Which tests: a regular expression.
 T	?=
+# Which places and operations the benchmark measures; all without it.
+B	?=
 # As they were typed: $$ is the guest's and the regular expression's, not make's.
 export GUEST_COMMAND := $(value CMD)
 export TESTS := $(value T)
@@ -50,6 +52,9 @@ check-all: setup
 
 check-strict: setup
 	@selftests/run --strict "$$TESTS"
+
+bench: setup
+	@selftests/bench/run $(B)
 
 install: launcher
 	$(MAKE) -C launcher PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" install
@@ -100,9 +105,11 @@ help:
 	@echo 'make check         all tests (T=REGEX: those)'
 	@echo 'make check-all     all tests at full count, on all hosts; goes on where it was stopped'
 	@echo 'make check-strict  module and guest on a strict CPU: Bochs, with PCIDs, global pages, IBT'
+	@echo 'make bench         Ringlet beside its peers, to bench.tsv and Documentation/performance.md'
+	@echo '                   (B="ringlet getpid": those places and operations; goes on where it stopped)'
 	@echo 'make install       launcher, manual page, udev rule, module (PREFIX=, DESTDIR=)'
 	@echo 'make uninstall     takes them away again'
 	@echo 'make clean         what was built here; make distclean: the cache too'
 	@echo 'HOST=              6.1-cloud 6.1-full 6.12-cloud 6.12-full here'
 
-.PHONY: all setup module launcher run check check-all check-strict install uninstall clean distclean help
+.PHONY: all setup module launcher run check check-all check-strict bench install uninstall clean distclean help

@@ -37,6 +37,8 @@
 
 #define MAX_ROUNDS 99
 #define MAX_REASONS 32
+/* Seconds for an answer: what hangs is not to take the rest with it. */
+#define PATIENCE 400
 
 /* Exits by reason, in the order of the file. */
 struct counters {
@@ -114,6 +116,7 @@ static const char *hear(void)
 {
 	char *word;
 
+	alarm(PATIENCE);
 	while (fgets(line, sizeof(line), from)) {
 		word = strstr(line, "bench ");
 		if (word) {

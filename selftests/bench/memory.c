@@ -79,18 +79,15 @@ static void keep(long n)
 	kept[i].pages = n;
 }
 
-/* Most of a small guest's memory: from then on the host has given it. */
+/* N MiB, most of a small guest's memory: from then on the host has given it. */
 static void warm_run(long n)
 {
-	long pages = sysconf(_SC_AVPHYS_PAGES) * 3 / 4;
+	long pages = (n << 20) / PAGE;
 
-	(void)n;
 	for (int i = 0; kept[i].pages; i++) {
 		munmap(kept[i].memory, kept[i].pages * PAGE);
 		kept[i].pages = 0;
 	}
-	if (pages > (384L << 20) / PAGE)
-		pages = (384L << 20) / PAGE;
 	memory = map(pages);
 	write_each(memory, pages);
 	unmap(pages);
