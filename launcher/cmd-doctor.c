@@ -242,10 +242,11 @@ static void check_module(void)
 	if (vm_open_module(&vm, error, sizeof(error)))
 		line(FAIL, "module: %s", error);
 	else
-		line(OK, "module: version %.*s, API %u, guest ABI %u",
+		line(OK,
+		     "module: version %.*s, API %u, guest ABI %u, guests of up to %u CPUs",
 		     (int)sizeof(vm.info.module_version),
 		     vm.info.module_version, vm.info.api_version,
-		     vm.info.abi_version);
+		     vm.info.abi_version, vm.info.max_vcpus);
 	if (vm.dev_fd >= 0)
 		close(vm.dev_fd);
 }

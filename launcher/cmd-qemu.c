@@ -19,7 +19,6 @@
 struct qemu_options {
 	struct machine_config config;
 	const char *serial;
-	const char *smp;
 	bool help;
 	bool version;
 };
@@ -33,7 +32,7 @@ static const struct option_spec qemu_specs[] = {
 	{ "-initrd", "FILE", "initial root file system", OPTION_STRING, QEMU(config.initrd) },
 	{ "-m", "SIZE", "memory; a plain number is MiB", OPTION_SIZE, QEMU(config.mem) },
 	{ "-serial", "stdio", "the console; nothing else will do", OPTION_STRING, QEMU(serial) },
-	{ "-smp", "1", "CPUs; one so far", OPTION_STRING, QEMU(smp) },
+	{ "-smp", "N", "virtual CPUs; no more than their number", OPTION_CPUS, QEMU(config.cpus) },
 	{ "-no-reboot", NULL, "as always here", OPTION_IGNORED_FLAG, 0 },
 	{ "-nodefaults", NULL, "as always here", OPTION_IGNORED_FLAG, 0 },
 	{ "-nographic", NULL, "as always here", OPTION_IGNORED_FLAG, 0 },
@@ -60,21 +59,19 @@ static void help_qemu(void)
 
 static void check(const struct qemu_options *options)
 {
-	const char *serial = options->serial, *smp = options->smp;
+	const char *serial = options->serial;
 
 	if (!options->config.kernel)
 		die("no kernel; give -kernel vmlinux or -kernel bzImage");
 	if (serial && strcmp(serial, "stdio") && strcmp(serial, "mon:stdio"))
 		die("-serial %s is not possible; the console is always stdio",
 		    serial);
-	if (smp && strcmp(smp, "1"))
-		die("-smp %s is not possible; a guest has one CPU so far", smp);
 }
 
 int cmd_qemu(int argc, char **argv)
 {
 	struct qemu_options options = {
-		.config = { .mem = DEFAULT_MEM, .bare = true },
+		.config = { .mem = DEFAULT_MEM, .cpus = 1, .bare = true },
 	};
 	static struct machine machine;
 	struct outcome outcome;

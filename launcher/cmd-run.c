@@ -28,6 +28,9 @@ static const struct option_spec run_specs[] = {
 	{ "--mem", "SIZE",
 	  "guest memory: K, M, G; a plain number is MiB\n(default: 512M)",
 	  OPTION_SIZE, CONFIG(mem) },
+	{ "--cpus", "N",
+	  "virtual CPUs, up to 64, also more than the host has\n(default: 1)",
+	  OPTION_CPUS, CONFIG(cpus) },
 	{ "--append", "WORDS", "add to the kernel command line", OPTION_STRING,
 	  CONFIG(append) },
 	{ "--timeout", "SECONDS",
@@ -72,7 +75,8 @@ static void choose_initrd(struct machine_config *config)
 
 int cmd_run(int argc, char **argv)
 {
-	struct run_options options = { .config.mem = DEFAULT_MEM };
+	struct run_options options = { .config = { .mem = DEFAULT_MEM,
+						   .cpus = 1 } };
 	struct machine_config *config = &options.config;
 	static struct machine machine;
 	struct outcome outcome;

@@ -2,7 +2,7 @@
 /*
  * A guest from its parts, in two phases. machine_set_up() reads files, opens
  * the module and fills guest memory; every fault ends in die() and no guest
- * has run. machine_run() starts the vCPU thread and is then the I/O thread: it
+ * has run. machine_run() starts the vCPUs' threads and is then the I/O thread: it
  * waits for signals, the timeout and moved bytes until there is an outcome.
  * Between the two is where privileges can be dropped: nothing is opened later.
  *
@@ -19,6 +19,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "boot.h"
@@ -32,6 +33,7 @@ _Static_assert(CONSOLE_GPA - MEMORY_LOW_END <=
 	       "devices lie between low and high memory");
 
 #define EOF_AGAIN_MS 1000
+#define STOP_SECONDS 5 /* for all vCPUs together */
 #define FLUSH_SECONDS 2 /* for a reader that is slow when a signal comes */
 
 void machine_end(struct machine *m, const struct outcome *outcome)
@@ -85,9 +87,27 @@ static void vcpu_console(struct vcpu *vcpu, u64 gpa, u64 len)
 	}
 }
 
+/*
+ * Of the vCPUs of a guest that is over one says why, maybe not the first that
+ * leaves. If none does that is a fault, and nobody is left to wait for.
+ */
 static void vcpu_ended(struct vcpu *vcpu, const struct outcome *outcome)
 {
-	machine_end(vcpu->data, outcome);
+	struct machine *m = vcpu->data;
+	struct outcome lost;
+	bool last;
+
+	pthread_mutex_lock(&m->lock);
+	last = !--m->running;
+	pthread_mutex_unlock(&m->lock);
+	if (outcome) {
+		machine_end(m, outcome);
+	} else if (last) {
+		outcome_set(
+			&lost, STATUS_ERROR, EXIT_FAULT,
+			"the guest is over and the module does not say why: see dmesg");
+		machine_end(m, &lost);
+	}
 }
 
 static const struct vcpu_ops vcpu_ops = {
@@ -171,6 +191,7 @@ void machine_set_up(struct machine *m, const struct machine_config *config)
 	struct initramfs initramfs = { 0 };
 	struct kernel_image image;
 	char error[256];
+	u32 i;
 
 	m->config = config;
 	pthread_mutex_init(&m->lock, NULL);
@@ -187,8 +208,12 @@ void machine_set_up(struct machine *m, const struct machine_config *config)
 	if (vm_open_module(&m->vm, error, sizeof(error)))
 		die("%s", error);
 	vm_create(&m->vm, &m->mem);
-	vcpu_create(&m->vcpu, &m->vm, 0);
-	vcpu_set_boot_state(&m->vcpu, image.entry, BOOT_ZERO_PAGE, BOOT_PGD);
+	if (config->cpus > m->vm.info.max_vcpus)
+		die("the module carries guests of up to %u CPUs; give less --cpus",
+		    m->vm.info.max_vcpus);
+	for (i = 0; i < config->cpus; i++)
+		vcpu_create(&m->vcpu[i], &m->vm, i);
+	vcpu_set_boot_state(&m->vcpu[0], image.entry, BOOT_ZERO_PAGE, BOOT_PGD);
 
 	initramfs_free(&initramfs);
 	kernel_image_close(&image);
@@ -372,6 +397,34 @@ static void settle_outcome(struct machine *m)
 			    "the guest ended before its command; see its log");
 }
 
+static void start_vcpus(struct machine *m)
+{
+	u32 i;
+
+	m->running = m->config->cpus;
+	for (i = 0; i < m->config->cpus; i++) {
+		m->vcpu[i].ops = &vcpu_ops;
+		m->vcpu[i].data = m;
+		vcpu_start(&m->vcpu[i]);
+	}
+}
+
+/* All are told before one is waited for. */
+static void stop_vcpus(struct machine *m)
+{
+	struct timespec until;
+	u32 i, stuck = 0;
+
+	for (i = 0; i < m->config->cpus; i++)
+		vcpu_stop(&m->vcpu[i]);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += STOP_SECONDS;
+	for (i = 0; i < m->config->cpus; i++)
+		stuck += !vcpu_wait(&m->vcpu[i], &until);
+	if (stuck)
+		say("the module does not give %u vCPUs back: see dmesg", stuck);
+}
+
 void machine_run(struct machine *m, struct outcome *outcome)
 {
 	struct io_loop io;
@@ -385,15 +438,12 @@ void machine_run(struct machine *m, struct outcome *outcome)
 	take_size(m);
 	set_timer(&io, m->config->timeout);
 
-	m->vcpu.ops = &vcpu_ops;
-	m->vcpu.data = m;
-	vcpu_start(&m->vcpu);
+	start_vcpus(m);
 	while (!machine_ended(m))
 		if (!serve_event(m, &io))
 			serve_timeout(m);
 
-	if (!vcpu_stop(&m->vcpu))
-		say("the module does not give a vCPU back: see dmesg");
+	stop_vcpus(m);
 	flush(m, &io);
 	settle_outcome(m);
 	*outcome = m->outcome;

@@ -20,6 +20,7 @@
  * @initrd: file, or NULL for none
  * @append: the user's part of the kernel command line
  * @mem: bytes
+ * @cpus: virtual CPUs
  * @timeout: seconds, 0 for none
  * @log: file for the console's output, or NULL
  * @command: NULL-terminated arguments, or NULL for a console
@@ -30,6 +31,7 @@ struct machine_config {
 	const char *initrd;
 	const char *append;
 	u64 mem;
+	u32 cpus;
 	double timeout;
 	const char *log;
 	char **command;
@@ -41,7 +43,8 @@ struct machine_config {
  * @config: what was asked for
  * @mem: its memory
  * @vm: the module's VM
- * @vcpu: its CPU; the only one so far, but nothing else counts on that
+ * @vcpu: its CPUs, config->cpus of them
+ * @running: vCPUs whose threads have not left; guarded by @lock
  * @console: its console device, with the ports below
  * @input: our stdin
  * @console_out: what the guest prints on its console
@@ -60,7 +63,8 @@ struct machine {
 	const struct machine_config *config;
 	struct memory mem;
 	struct vm vm;
-	struct vcpu vcpu;
+	struct vcpu vcpu[RINGLET_MAX_VCPUS];
+	u32 running;
 	struct virtio_console console;
 	struct stream *input;
 	struct stream *console_out;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../include/uapi/ringlet.h"
 #include "options.h"
 
 static const struct option_spec *find(const struct option_table *table,
@@ -54,6 +55,17 @@ static bool parse_seconds(const char *text, double *value)
 	return end != text && !*end && *value > 0 && *value < 1e9;
 }
 
+static bool parse_cpus(const char *text, u32 *value)
+{
+	unsigned long n;
+	char *end;
+
+	n = strtoul(text, &end, 10);
+	*value = n;
+	return end != text && !*end && *text != '-' && n >= 1 &&
+	       n <= RINGLET_MAX_VCPUS;
+}
+
 static bool store(const struct option_spec *spec, const char *text,
 		  void *values)
 {
@@ -70,6 +82,8 @@ static bool store(const struct option_spec *spec, const char *text,
 		return parse_size(text, value);
 	case OPTION_SECONDS:
 		return parse_seconds(text, value);
+	case OPTION_CPUS:
+		return parse_cpus(text, value);
 	default:
 		return true;
 	}
@@ -77,8 +91,14 @@ static bool store(const struct option_spec *spec, const char *text,
 
 static const char *expected(const struct option_spec *spec)
 {
-	return spec->kind == OPTION_SIZE ? "a size such as 512M or 2G" :
-					   "a number of seconds";
+	switch (spec->kind) {
+	case OPTION_SIZE:
+		return "a size such as 512M or 2G";
+	case OPTION_CPUS:
+		return "a number from 1 to " STRINGIFY(RINGLET_MAX_VCPUS);
+	default:
+		return "a number of seconds";
+	}
 }
 
 static bool takes_argument(const struct option_spec *spec)

@@ -12,6 +12,7 @@ enum option_kind {
 	OPTION_STRING,		/* const char * */
 	OPTION_SIZE,		/* u64: bytes; a plain number is MiB */
 	OPTION_SECONDS,		/* double, greater than 0 */
+	OPTION_CPUS,		/* u32: 1 to RINGLET_MAX_VCPUS */
 	OPTION_IGNORED,		/* has an argument that nobody needs */
 	OPTION_IGNORED_FLAG,
 };

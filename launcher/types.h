@@ -27,6 +27,8 @@ typedef __u64 u64;
 #define PAGE_SIZE		4096ULL
 
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define STRINGIFY_TOKEN(x)	#x
+#define STRINGIFY(x)		STRINGIFY_TOKEN(x)
 #define ALIGN_DOWN(x, a)	((x) & ~((a) - 1))
 #define ALIGN_UP(x, a)		ALIGN_DOWN((x) + (a) - 1, a)
 #define min(a, b)		((a) < (b) ? (a) : (b))

@@ -9,12 +9,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "vcpu.h"
 
 #define VCPU_SIGNAL SIGUSR1
-#define STOP_SECONDS 5
 
 /* In the order of struct ringlet_regs.gpr. */
 #define GPR_RSI 6
@@ -136,6 +134,11 @@ static void *vcpu_thread(void *arg)
 		if (ioctl(vcpu->fd, RINGLET_RUN, 0)) {
 			if (errno == EINTR || errno == EAGAIN)
 				continue;
+			/* Another vCPU ended the guest, and says how. */
+			if (errno == ESHUTDOWN) {
+				vcpu->ops->ended(vcpu, NULL);
+				break;
+			}
 			describe_error(errno, &outcome);
 			vcpu->ops->ended(vcpu, &outcome);
 			break;
@@ -172,17 +175,17 @@ void vcpu_start(struct vcpu *vcpu)
 
 /*
  * The flag first, then the signal: a thread that is between the look at @stop
- * and RINGLET_RUN finds immediate_exit set. False if the thread does not come
- * back, which would be the module's fault.
+ * and RINGLET_RUN finds immediate_exit set.
  */
-bool vcpu_stop(struct vcpu *vcpu)
+void vcpu_stop(struct vcpu *vcpu)
 {
-	struct timespec until;
-
 	__atomic_store_n(&vcpu->stop, true, __ATOMIC_RELEASE);
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	pthread_kill(vcpu->thread, VCPU_SIGNAL);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += STOP_SECONDS;
-	return !pthread_timedjoin_np(vcpu->thread, NULL, &until);
+}
+
+/* False if the thread does not come back, which would be the module's fault. */
+bool vcpu_wait(struct vcpu *vcpu, const struct timespec *until)
+{
+	return !pthread_timedjoin_np(vcpu->thread, NULL, until);
 }

@@ -3,6 +3,7 @@
 #define LAUNCHER_VCPU_H
 
 #include <pthread.h>
+#include <time.h>
 
 #include "status.h"
 #include "types.h"
@@ -14,7 +15,8 @@ struct vcpu;
  * struct vcpu_ops - what a vCPU thread hands over; called in that thread
  * @mmio: an access outside memory
  * @console: early messages
- * @ended: the guest is over; called once per vCPU, last
+ * @ended: the guest is over; called once per vCPU, last; without an outcome if
+ *	another vCPU has it
  */
 struct vcpu_ops {
 	void (*mmio)(struct vcpu *vcpu, u64 gpa, u8 *data, u32 len,
@@ -44,6 +46,7 @@ struct vcpu {
 void vcpu_create(struct vcpu *vcpu, const struct vm *vm, u32 id);
 void vcpu_set_boot_state(struct vcpu *vcpu, u64 entry, u64 zero_page, u64 pgd);
 void vcpu_start(struct vcpu *vcpu);
-bool vcpu_stop(struct vcpu *vcpu);
+void vcpu_stop(struct vcpu *vcpu);
+bool vcpu_wait(struct vcpu *vcpu, const struct timespec *until);
 
 #endif

@@ -13,6 +13,7 @@
 #include "ringlet.h"
 
 #include <linux/kernel.h>
+#include <linux/log2.h>
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 #include <asm/tsc.h>
@@ -29,6 +30,7 @@
 #define LEAF1_ECX_PCID		F(17)
 #define LEAF1_ECX_XSAVE		(F(26) | F(27))
 #define LEAF1_ECX_HYPERVISOR	F(31)
+#define LEAF1_EDX_HTT		F(28)	/* EBX counts logical CPUs */
 
 /* CPUID.7.0:EBX: FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX CLFLUSHOPT CLWB SHA AVX512* */
 #define LEAF7_EBX	(F(0) | F(3) | F(5) | F(7) | F(8) | F(9) | F(16) | F(17) | \
@@ -52,12 +54,56 @@
 
 #define GUEST_PHYS_BITS 46
 
+/*
+ * The guest is one package: a core with one thread for each vCPU, APIC ID = its
+ * number, and one last-level cache for all of them. The scheduler looks for an
+ * idle CPU among those that share one; a package for each vCPU would leave a
+ * waker nowhere to look.
+ */
+#define LEAF4_TYPE 0x1f
+#define LEAF4_LEVEL(eax) ((eax) >> 5 & 7)
+#define LEAFB_SMT 1
+#define LEAFB_CORE 2
+
+static unsigned int apic_id_bits(struct ringlet_vcpu *vcpu)
+{
+	return order_base_2(vcpu->vm->nr_guest_vcpus);
+}
+
+static void leaf4(struct ringlet_vcpu *vcpu, u32 out[4])
+{
+	u32 cpus = vcpu->vm->nr_guest_vcpus;
+
+	out[0] &= 0x3fff;
+	if (!(out[0] & LEAF4_TYPE))
+		return;
+	out[0] |= (cpus - 1) << 26;
+	if (LEAF4_LEVEL(out[0]) >= 3)
+		out[0] |= ((1U << apic_id_bits(vcpu)) - 1) << 14;
+}
+
+static void leaf_topology(struct ringlet_vcpu *vcpu, u32 subleaf, u32 out[4])
+{
+	memset(out, 0, 4 * sizeof(u32));
+	out[2] = subleaf & 0xff;
+	out[3] = vcpu->id;
+	if (subleaf == 0) {
+		out[1] = 1;
+		out[2] |= LEAFB_SMT << 8;
+	} else if (subleaf == 1) {
+		out[0] = apic_id_bits(vcpu);
+		out[1] = vcpu->vm->nr_guest_vcpus;
+		out[2] |= LEAFB_CORE << 8;
+	}
+}
+
 static void leaf1(struct ringlet_vcpu *vcpu, u32 out[4])
 {
 	u64 xcr0 = ringlet_fpu_xcr0_mask();
 
-	/* One thread in one package: CLFLUSH line kept, APIC ID = vCPU number. */
-	out[1] = (out[1] & 0xff00) | 1 << 16 | vcpu->id << 24;
+	/* CLFLUSH line kept. */
+	out[1] = (out[1] & 0xff00) | vcpu->vm->nr_guest_vcpus << 16 |
+		 vcpu->id << 24;
 	out[2] &= LEAF1_ECX;
 	if (!(xcr0 & XFEATURE_MASK_YMM))
 		out[2] &= ~(F(12) | F(28) | F(29));
@@ -67,6 +113,8 @@ static void leaf1(struct ringlet_vcpu *vcpu, u32 out[4])
 	else
 		out[2] &= ~LEAF1_ECX_XSAVE;
 	out[3] &= LEAF1_EDX;
+	if (vcpu->vm->nr_guest_vcpus > 1)
+		out[3] |= LEAF1_EDX_HTT;
 }
 
 static void leaf7(u32 subleaf, u32 out[4])
@@ -158,7 +206,10 @@ static bool basic_leaf(struct ringlet_vcpu *vcpu, u32 leaf, u32 subleaf,
 	case 0x16:
 		return true;
 	case 0x4:
-		out[0] &= 0x3fff; /* one core, one thread */
+		leaf4(vcpu, out);
+		return true;
+	case 0xb:
+		leaf_topology(vcpu, subleaf, out);
 		return true;
 	}
 	return false;

@@ -23,6 +23,7 @@ static int counters_show(struct seq_file *m, void *unused)
 {
 	struct ringlet_vm *vm = m->private;
 	u64 exits[RINGLET_LEFT_COUNT] = {}, total = 0, halts = 0, tables = 0;
+	u64 polled = 0, waits = 0, ipis = 0, remote = 0, flush_waits = 0;
 	u64 fills = 0, events = 0, flushes = 0, retries = 0;
 	const struct ringlet_window_state *state;
 	struct ringlet_vcpu *vcpu;
@@ -37,6 +38,11 @@ static int counters_show(struct seq_file *m, void *unused)
 			exits[reason] += READ_ONCE(vcpu->exits[reason]);
 		total += READ_ONCE(vcpu->total_exits);
 		halts += READ_ONCE(vcpu->halts);
+		polled += READ_ONCE(vcpu->halts_polled);
+		waits += READ_ONCE(vcpu->waits);
+		ipis += READ_ONCE(vcpu->ipis);
+		remote += READ_ONCE(vcpu->remote_flushes);
+		flush_waits += READ_ONCE(vcpu->flush_waits);
 		tables += READ_ONCE(vcpu->shadow.pages);
 		state = vcpu->window.state;
 		fills += READ_ONCE(state->fast_filled);
@@ -49,6 +55,10 @@ static int counters_show(struct seq_file *m, void *unused)
 			   exits[reason]);
 	seq_printf(m, "exits_total %llu\nhalts %llu\nshadow_tables %llu\n",
 		   total, halts, tables);
+	seq_printf(
+		m,
+		"halts_polled %llu\nwaits %llu\nipis %llu\nremote_flushes %llu\nflush_waits %llu\n",
+		polled, waits, ipis, remote, flush_waits);
 	seq_printf(
 		m,
 		"direct_fills %llu\ndirect_events %llu\ndirect_flushes %llu\ndirect_retries %llu\n",

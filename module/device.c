@@ -116,12 +116,12 @@ static long set_memory(struct ringlet_vm *vm, void __user *arg)
 	return ringlet_vm_set_memory(vm, &memory);
 }
 
-/* All lines go to the boot vCPU until a guest can say otherwise. */
+/* All lines go to the boot vCPU: it is the one that never stops. */
 static long raise_irq(struct ringlet_vm *vm, unsigned long line)
 {
 	struct ringlet_vcpu *vcpu;
 
-	if (line >= RINGLET_IRQ_LINES || line == RINGLET_IRQ_TIMER)
+	if (line >= RINGLET_IRQ_IPI || line == RINGLET_IRQ_TIMER)
 		return -EINVAL;
 	/* Whole once it is there: pairs with its creation. */
 	vcpu = smp_load_acquire(&vm->vcpus[0]);

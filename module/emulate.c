@@ -122,7 +122,7 @@ bool ringlet_emulate(struct ringlet_vcpu *vcpu, enum ringlet_next *next)
 		break;
 	case RINGLET_INSN_HLT:
 		skip(vcpu, &insn);
-		*next = ringlet_vcpu_halt(vcpu);
+		*next = ringlet_sched_halt(vcpu);
 		return true;
 	default:
 		return false;

@@ -218,6 +218,7 @@ enum ringlet_next ringlet_event_return(struct ringlet_vcpu *vcpu)
 
 	memcpy(&frame, &ringlet_shared(vcpu)->ret, sizeof(frame));
 	barrier(); /* from here on only the copy */
+	WRITE_ONCE(ringlet_shared(vcpu)->nmi_blocked, 0);
 	ringlet_frame_load(&frame, gprs);
 	if (frame.cs & 3)
 		return return_to_user(vcpu, &frame);

@@ -64,23 +64,31 @@ u64 ringlet_fpu_xcr0_mask(void)
 }
 
 /**
- * ringlet_fpu_create() - a fresh image: registers as after FNINIT
+ * ringlet_fpu_reset() - registers as after FNINIT
+ * @vcpu: whose
+ */
+void ringlet_fpu_reset(struct ringlet_vcpu *vcpu)
+{
+	struct fxregs_state *fx = vcpu->fpu;
+
+	memset(vcpu->fpu, 0, PAGE_SIZE << image_order);
+	fx->cwd = 0x37f;
+	fx->mxcsr = 0x1f80;
+	vcpu->xcr0 = XFEATURE_MASK_FPSSE;
+}
+
+/**
+ * ringlet_fpu_create() - make an image
  * @vcpu: whose
  *
  * Return: 0 or -ENOMEM.
  */
 int ringlet_fpu_create(struct ringlet_vcpu *vcpu)
 {
-	struct fxregs_state *fx;
-
-	vcpu->fpu = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO,
-					     image_order);
+	vcpu->fpu = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT, image_order);
 	if (!vcpu->fpu)
 		return -ENOMEM;
-	fx = vcpu->fpu;
-	fx->cwd = 0x37f;
-	fx->mxcsr = 0x1f80;
-	vcpu->xcr0 = XFEATURE_MASK_FPSSE;
+	ringlet_fpu_reset(vcpu);
 	return 0;
 }
 

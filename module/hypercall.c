@@ -109,7 +109,7 @@ static enum ringlet_next hypercall_HALT(struct ringlet_vcpu *vcpu,
 					const u64 *args, u64 *result)
 {
 	WRITE_ONCE(ringlet_shared(vcpu)->flags, X86_EFLAGS_IF);
-	return ringlet_vcpu_halt(vcpu);
+	return ringlet_sched_halt(vcpu);
 }
 
 /* The run loop delivers before it enters: to come here is all there is to it. */
@@ -243,6 +243,55 @@ static enum ringlet_next hypercall_SET_CR4(struct ringlet_vcpu *vcpu,
 					   const u64 *args, u64 *result)
 {
 	vcpu->forbid_tsc = args[0] & X86_CR4_TSD;
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_VCPU_START(struct ringlet_vcpu *vcpu,
+					      const u64 *args, u64 *result)
+{
+	*result = ringlet_smp_start(vcpu, args);
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_VCPU_STOP(struct ringlet_vcpu *vcpu,
+					     const u64 *args, u64 *result)
+{
+	ringlet_smp_stop(vcpu);
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_SEND_IPI(struct ringlet_vcpu *vcpu,
+					    const u64 *args, u64 *result)
+{
+	*result = ringlet_smp_send_ipi(vcpu, args[0], args[1]);
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_FLUSH_VCPUS(struct ringlet_vcpu *vcpu,
+					       const u64 *args, u64 *result)
+{
+	*result = ringlet_smp_flush(vcpu, args);
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_WAIT(struct ringlet_vcpu *vcpu,
+					const u64 *args, u64 *result)
+{
+	*result = ringlet_sched_wait(vcpu, args[0]);
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_KICK(struct ringlet_vcpu *vcpu,
+					const u64 *args, u64 *result)
+{
+	*result = ringlet_sched_kick(vcpu, args[0]);
+	return RINGLET_RESUME;
+}
+
+static enum ringlet_next hypercall_YIELD(struct ringlet_vcpu *vcpu,
+					 const u64 *args, u64 *result)
+{
+	*result = ringlet_sched_yield(vcpu, args[0]);
 	return RINGLET_RESUME;
 }
 

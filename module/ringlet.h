@@ -29,6 +29,7 @@
 #include "../include/uapi/ringlet.h"
 #include "../switcher/window.h"
 #include "exits.h"
+#include "flush.h"
 #include "frame.h"
 #include "linear.h"
 #include "paging.h"
@@ -102,6 +103,8 @@ struct ringlet_memslot {
  *	written under @mn_lock
  * @vcpus: by number; set once, under @lock, then read without
  * @nr_vcpus: made so far
+ * @nr_guest_vcpus: of these, numbered from 0 without a gap
+ * @status: the status page, see the uapi header
  * @dead: the guest ended; RUN is refused
  * @debugfs: directory with the counters
  */
@@ -119,6 +122,8 @@ struct ringlet_vm {
 	struct ringlet_linear linear;
 	struct ringlet_vcpu *vcpus[RINGLET_MAX_VCPUS];
 	int nr_vcpus;
+	u32 nr_guest_vcpus;
+	struct ringlet_status *status;
 	bool dead;
 	struct dentry *debugfs;
 };
@@ -126,6 +131,32 @@ struct ringlet_vm {
 /* ringlet_vcpu.requests, handled by the owner before it enters the guest. */
 enum ringlet_request {
 	RINGLET_REQ_FLUSH, /* drop all shadow tables */
+	RINGLET_REQ_FLUSH_SOME, /* what ringlet_vcpu.flushes says */
+	RINGLET_REQ_NMI, /* an NMI has come */
+	RINGLET_REQ_START, /* begin as ringlet_vcpu.start says */
+};
+
+/* ringlet_vcpu.life */
+enum ringlet_life {
+	RINGLET_STOPPED,
+	RINGLET_STARTING, /* another vCPU is about to start it */
+	RINGLET_STARTED,
+};
+
+/**
+ * struct ringlet_start - how a vCPU is to begin
+ * @rip: there
+ * @rsp: on this stack
+ * @gsbase: with this GS base
+ * @cr3: and these tables
+ * @gates: and these gates
+ */
+struct ringlet_start {
+	u64 rip;
+	u64 rsp;
+	u64 gsbase;
+	u64 cr3;
+	u64 gates[RINGLET_GATES];
 };
 
 /* ringlet_vcpu.mode: whether an IPI is needed to reach it. */
@@ -152,6 +183,21 @@ enum ringlet_mode {
  * @mmio.zero_extend: clear the rest of it (MOVZX and 32-bit loads)
  * @xcr0: guest XCR0
  * @fpu: guest's FPU image; size and layout as the CPU says
+ * @life: enum ringlet_life; from STOPPED to STARTING by whoever starts it,
+ *	the rest by its own thread
+ * @start: how it is to begin; the starter's while @life is STARTING
+ * @flush_lock: protects @flushes
+ * @flushes: what other vCPUs want flushed
+ * @nmi_pending: an NMI waits to be delivered
+ * @kicked: its WAIT is over, or the next one is; atomic
+ * @asleep: it sleeps because the guest wants it to
+ * @poll_ns: how long the next HALT polls
+ * @notifier: tells when its thread is scheduled in and out
+ * @runner_lock: protects @runner
+ * @runner: the thread that is in RUN, or NULL
+ * @last_runner: pid of the thread that @run_delay belongs to
+ * @run_delay: that thread's time on run queues when it was last looked at
+ * @kick_mask: scratch, of the CPUs that it throws others out on
  * @irq_pending: raised lines; atomic, from any context
  * @timer: the one-shot timer
  * @requests: atomic bits, enum ringlet_request
@@ -164,6 +210,11 @@ enum ringlet_mode {
  * @exits: by reason
  * @total_exits: returns of the switcher
  * @halts: sleeps in HALT
+ * @halts_polled: of these, ended while polling
+ * @waits: sleeps in WAIT
+ * @ipis: interrupts and NMIs sent to vCPUs
+ * @remote_flushes: flushes asked of vCPUs
+ * @flush_waits: of these, for how many it had to wait
  */
 struct ringlet_vcpu {
 	struct ringlet_vm *vm;
@@ -183,6 +234,20 @@ struct ringlet_vcpu {
 	} mmio;
 	u64 xcr0;
 	void *fpu;
+	atomic_t life;
+	struct ringlet_start start;
+	spinlock_t flush_lock; /* flushes */
+	struct ringlet_flush_queue flushes;
+	bool nmi_pending;
+	bool kicked;
+	bool asleep;
+	unsigned int poll_ns;
+	struct preempt_notifier notifier;
+	spinlock_t runner_lock; /* runner */
+	struct task_struct *runner;
+	pid_t last_runner;
+	u64 run_delay;
+	cpumask_var_t kick_mask;
 	atomic64_t irq_pending;
 	struct hrtimer timer;
 	unsigned long requests;
@@ -195,6 +260,11 @@ struct ringlet_vcpu {
 	u64 exits[RINGLET_LEFT_COUNT];
 	u64 total_exits;
 	u64 halts;
+	u64 halts_polled;
+	u64 waits;
+	u64 ipis;
+	u64 remote_flushes;
+	u64 flush_waits;
 };
 
 /* What a handler wants of the run loop. Negative: an errno for the launcher. */
@@ -213,10 +283,33 @@ int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu,
 			  const struct ringlet_regs *regs);
 void ringlet_vcpu_raise(struct ringlet_vcpu *vcpu, unsigned int line);
 void ringlet_vcpu_kick(struct ringlet_vcpu *vcpu, bool wait);
-enum ringlet_next ringlet_vcpu_halt(struct ringlet_vcpu *vcpu);
+void ringlet_vcpu_reset(struct ringlet_vcpu *vcpu);
 void ringlet_vcpu_set_timer(struct ringlet_vcpu *vcpu, u64 ns);
 __printf(2, 3) enum ringlet_next
 	ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...);
+
+/* smp.c: what vCPUs do to one another */
+struct ringlet_vcpu *ringlet_vm_vcpu(struct ringlet_vm *vm, u64 id);
+int ringlet_smp_start(struct ringlet_vcpu *vcpu, const u64 args[5]);
+void ringlet_smp_stop(struct ringlet_vcpu *vcpu);
+bool ringlet_smp_stopped(struct ringlet_vcpu *vcpu);
+int ringlet_smp_send_ipi(struct ringlet_vcpu *vcpu, u64 mask, u64 line);
+enum ringlet_next ringlet_smp_nmi(struct ringlet_vcpu *vcpu);
+int ringlet_smp_flush(struct ringlet_vcpu *vcpu, const u64 args[4]);
+enum ringlet_next ringlet_smp_requests(struct ringlet_vcpu *vcpu);
+
+/* sched.c: sleeping, and what the guest knows of the host's scheduler */
+void ringlet_sched_create(struct ringlet_vcpu *vcpu);
+void ringlet_sched_started(struct ringlet_vcpu *vcpu, bool started);
+void ringlet_sched_begin(struct ringlet_vcpu *vcpu);
+void ringlet_sched_end(struct ringlet_vcpu *vcpu);
+bool ringlet_sched_never(struct ringlet_vcpu *vcpu);
+void ringlet_sched_sleep(struct ringlet_vcpu *vcpu,
+			 bool (*over)(struct ringlet_vcpu *vcpu));
+enum ringlet_next ringlet_sched_halt(struct ringlet_vcpu *vcpu);
+int ringlet_sched_wait(struct ringlet_vcpu *vcpu, u64 interruptible);
+int ringlet_sched_kick(struct ringlet_vcpu *vcpu, u64 id);
+int ringlet_sched_yield(struct ringlet_vcpu *vcpu, u64 id);
 
 /* vm.c: VMs and memory slots */
 struct ringlet_vm *ringlet_vm_create(void);
@@ -266,6 +359,7 @@ bool ringlet_is_interrupt(struct ringlet_vcpu *vcpu, u64 vector);
 /* fpu.c */
 int ringlet_fpu_init(void);
 int ringlet_fpu_create(struct ringlet_vcpu *vcpu);
+void ringlet_fpu_reset(struct ringlet_vcpu *vcpu);
 void ringlet_fpu_destroy(struct ringlet_vcpu *vcpu);
 void ringlet_fpu_load(struct ringlet_vcpu *vcpu);
 void ringlet_fpu_save(struct ringlet_vcpu *vcpu);

@@ -75,18 +75,38 @@ static_assert(2 * RINGLET_TAGS <= RINGLET_PCID_GROUP);
 static_assert(RINGLET_KEEP_UPPER + RINGLET_TAGS * RINGLET_KEEP_LOWER <
 	      TABLES_MIN);
 
-/* The one leaf of the upper half that is not the guest's doing. */
-static int map_shared_page(struct ringlet_vcpu *vcpu)
+/* The two leaves of the upper half that are not the guest's doing. */
+static int map_own_page(struct ringlet_vcpu *vcpu, u64 gva)
 {
 	struct ringlet_shadow *shadow = &vcpu->shadow;
-	u64 *leaf =
-		ringlet_tags_leaf(shadow, &shadow->upper, RINGLET_SHARED_VA, 1);
+	u64 *leaf = ringlet_tags_leaf(shadow, &shadow->upper, gva, 1);
+	u64 flags = RINGLET_TABLE_FLAGS | RINGLET_PTE_D | RINGLET_PTE_NX |
+		    RINGLET_SPTE_FULL;
 
 	if (!leaf)
 		return -ENOMEM;
-	*leaf = __pa(vcpu->window.shared) | RINGLET_TABLE_FLAGS |
-		RINGLET_PTE_D | RINGLET_PTE_NX | RINGLET_SPTE_FULL;
+	if (gva == RINGLET_SHARED_VA)
+		*leaf = __pa(vcpu->window.shared) | flags;
+	else
+		*leaf = __pa(vcpu->vm->status) | (flags & ~RINGLET_PTE_W);
 	return 0;
+}
+
+/* The shared page or the status page. */
+static enum ringlet_next own_page_fault(struct ringlet_vcpu *vcpu, u64 gva,
+					u32 access)
+{
+	if (access & RINGLET_PF_I)
+		return ringlet_kill(
+			vcpu, "the guest kernel executed its %s page",
+			gva == RINGLET_SHARED_VA ? "shared" : "status");
+	if (gva == RINGLET_STATUS_VA && (access & RINGLET_PF_W)) {
+		ringlet_left(vcpu, RINGLET_LEFT_PAGE_FAULT);
+		return ringlet_event_page_fault(vcpu, gva,
+						access | RINGLET_PF_P);
+	}
+	ringlet_left(vcpu, RINGLET_LEFT_FILL);
+	return map_own_page(vcpu, gva) ? -ENOMEM : RINGLET_RESUME;
 }
 
 /*
@@ -207,14 +227,9 @@ enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 		return ringlet_event_deliver(vcpu, X86_TRAP_GP, 0);
 	}
 	if (!ringlet_user_mode(vcpu) &&
-	    (gva & PAGE_MASK) == RINGLET_SHARED_VA) {
-		if (error & RINGLET_PF_I)
-			return ringlet_kill(
-				vcpu,
-				"the guest kernel executed its shared page");
-		ringlet_left(vcpu, RINGLET_LEFT_FILL);
-		return map_shared_page(vcpu) ? -ENOMEM : RINGLET_RESUME;
-	}
+	    ((gva & PAGE_MASK) == RINGLET_SHARED_VA ||
+	     (gva & PAGE_MASK) == RINGLET_STATUS_VA))
+		return own_page_fault(vcpu, gva & PAGE_MASK, access);
 	if (in_hole(gva)) {
 		ringlet_left(vcpu, RINGLET_LEFT_PAGE_FAULT);
 		return ringlet_event_page_fault(vcpu, gva, access);

@@ -254,6 +254,8 @@ static u32 inhibitors(struct ringlet_vcpu *vcpu)
 		flags |= RINGLET_DS_GATE;
 	if (vcpu->forbid_tsc)
 		flags |= RINGLET_DS_TSD;
+	if (vcpu->nmi_pending)
+		flags |= RINGLET_DS_NMI;
 	return flags;
 }
 

@@ -391,6 +391,64 @@ void ringlet_tags_mark_current(struct ringlet_shadow *shadow)
 	mark_stale(shadow, shadow->current_tag);
 }
 
+/* Clear the leaves of [start, end) in a table of @level that begins at @base. */
+static void clear_range(struct ringlet_shadow *shadow,
+			struct ringlet_half *half, u64 *table, int level,
+			u64 base, u64 start, u64 end)
+{
+	u64 size = 1ULL << (12 + 9 * (level - 1)), gva;
+	unsigned int i;
+
+	for (i = start > base ? (start - base) / size : 0; i < 512; i++) {
+		gva = base + i * size;
+		if (gva >= end)
+			return;
+		if (!table[i])
+			continue;
+		if (level == 1 || (table[i] & RINGLET_PTE_PS)) {
+			WRITE_ONCE(table[i], 0);
+		} else if ((table[i] & RINGLET_SPTE_LARGE) ||
+			   (start <= gva && gva + size <= end)) {
+			WRITE_ONCE(table[i], table[i] & ~RINGLET_SPTE_LARGE);
+			free_below(shadow, half, table_of(table[i]), level - 1);
+		} else {
+			clear_range(shadow, half, table_of(table[i]), level - 1,
+				    gva, start, end);
+		}
+	}
+}
+
+/**
+ * ringlet_tags_flush_range() - flush one of the guest's address spaces
+ * @shadow: whose
+ * @root: guest CR3 without PCID: each tag that has it is concerned, current or
+ *	not, for the guest's vCPUs do not know one another's PCIDs
+ * @start: first address, page-aligned, in the lower half
+ * @end: first address beyond; 0 for the whole lower half
+ */
+void ringlet_tags_flush_range(struct ringlet_shadow *shadow, u64 root,
+			      u64 start, u64 end)
+{
+	int i;
+
+	for (i = 0; i < RINGLET_TAGS; i++) {
+		struct ringlet_tag *tag = &shadow->tags[i];
+
+		if (!tag->live || tag->cr3 != root)
+			continue;
+		if (!end) {
+			flush_tag(shadow, tag);
+			continue;
+		}
+		clear_range(shadow, &tag->lower, tag->lower.top, 4, 0, start,
+			    end);
+		if (tag->split)
+			clear_range(shadow, &tag->klower, tag->klower.top, 4, 0,
+				    start, end);
+		mark_stale(shadow, tag);
+	}
+}
+
 /**
  * ringlet_tags_leaf() - the place of a leaf, with tables made on the way
  * @shadow: whose

@@ -102,6 +102,8 @@ int ringlet_tags_load_cr3(struct ringlet_shadow *shadow, u64 cr3);
 void ringlet_tags_flush_user(struct ringlet_shadow *shadow);
 void ringlet_tags_flush_all(struct ringlet_shadow *shadow);
 void ringlet_tags_flush_address(struct ringlet_shadow *shadow, u64 gva);
+void ringlet_tags_flush_range(struct ringlet_shadow *shadow, u64 root,
+			      u64 start, u64 end);
 void ringlet_tags_split(struct ringlet_shadow *shadow);
 void ringlet_tags_mark_current(struct ringlet_shadow *shadow);
 void ringlet_tags_mark_all(struct ringlet_shadow *shadow);

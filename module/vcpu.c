@@ -93,25 +93,6 @@ void ringlet_vcpu_set_timer(struct ringlet_vcpu *vcpu, u64 ns)
 }
 
 /**
- * ringlet_vcpu_halt() - sleep until an interrupt is pending
- * @vcpu: whose
- *
- * A signal or a request ends the sleep, too: the guest sees a HLT that returned
- * early, which it must expect.
- *
- * Return: RINGLET_RESUME.
- */
-enum ringlet_next ringlet_vcpu_halt(struct ringlet_vcpu *vcpu)
-{
-	vcpu->halts++;
-	wait_event_interruptible(
-		vcpu->wait, ringlet_event_pending(vcpu) || vcpu->requests ||
-				    READ_ONCE(vcpu->vm->dead) ||
-				    READ_ONCE(vcpu->run->immediate_exit));
-	return RINGLET_RESUME;
-}
-
-/**
  * ringlet_kill() - end the guest with a sentence that says what it did
  * @vcpu: whose act it was
  * @why: printf format
@@ -262,17 +243,25 @@ static bool enter_guest(struct ringlet_vcpu *vcpu)
 	return entered;
 }
 
-static void handle_requests(struct ringlet_vcpu *vcpu)
+static enum ringlet_next handle_requests(struct ringlet_vcpu *vcpu)
 {
+	if (likely(!READ_ONCE(vcpu->requests)))
+		return RINGLET_RESUME;
 	if (test_and_clear_bit(RINGLET_REQ_FLUSH, &vcpu->requests))
 		ringlet_tags_flush_all(&vcpu->shadow);
+	return ringlet_smp_requests(vcpu);
 }
 
 static enum ringlet_next run_once(struct ringlet_vcpu *vcpu)
 {
 	enum ringlet_next next;
 
-	handle_requests(vcpu);
+	next = handle_requests(vcpu);
+	if (next || ringlet_smp_stopped(vcpu))
+		return next;
+	next = ringlet_smp_nmi(vcpu);
+	if (next)
+		return next;
 	next = ringlet_event_interrupt(vcpu);
 	if (next)
 		return next;
@@ -291,14 +280,7 @@ static enum ringlet_next run_once(struct ringlet_vcpu *vcpu)
 	return next;
 }
 
-/**
- * ringlet_vcpu_run() - the RUN ioctl
- * @vcpu: with its mutex held, in its own mm
- *
- * Return: 0 with run->exit_reason set; -EINTR; -EIO if the guest is dead;
- * -ENOMEM, -EFAULT and the like if the host could not go on.
- */
-int ringlet_vcpu_run(struct ringlet_vcpu *vcpu)
+static int run(struct ringlet_vcpu *vcpu)
 {
 	enum ringlet_next next;
 
@@ -306,7 +288,7 @@ int ringlet_vcpu_run(struct ringlet_vcpu *vcpu)
 		ringlet_emulate_mmio_done(vcpu);
 	do {
 		if (READ_ONCE(vcpu->vm->dead))
-			return -EIO;
+			return -ESHUTDOWN;
 		if (signal_pending(current) ||
 		    test_thread_flag(TIF_NOTIFY_RESUME) ||
 		    READ_ONCE(vcpu->run->immediate_exit)) {
@@ -317,6 +299,24 @@ int ringlet_vcpu_run(struct ringlet_vcpu *vcpu)
 		next = run_once(vcpu);
 	} while (next == RINGLET_RESUME);
 	return next < 0 ? (int)next : 0;
+}
+
+/**
+ * ringlet_vcpu_run() - the RUN ioctl
+ * @vcpu: with its mutex held, in its own mm
+ *
+ * Return: 0 with run->exit_reason set; -EINTR; -ESHUTDOWN if the guest is over,
+ * by another vCPU's doing or before; -ENOMEM, -EFAULT and the like if the host
+ * could not go on.
+ */
+int ringlet_vcpu_run(struct ringlet_vcpu *vcpu)
+{
+	int ret;
+
+	ringlet_sched_begin(vcpu);
+	ret = run(vcpu);
+	ringlet_sched_end(vcpu);
+	return ret;
 }
 
 /**
@@ -386,6 +386,9 @@ int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu,
 	state->gsbase = regs->gsbase;
 	WRITE_ONCE(ringlet_shared(vcpu)->cr2, regs->cr2);
 	WRITE_ONCE(ringlet_shared(vcpu)->flags, regs->rflags & X86_EFLAGS_IF);
+	if (atomic_cmpxchg(&vcpu->life, RINGLET_STOPPED, RINGLET_STARTED) ==
+	    RINGLET_STOPPED)
+		ringlet_sched_started(vcpu, true);
 	return 0;
 }
 
@@ -400,13 +403,18 @@ static void init_shared(struct ringlet_vcpu *vcpu)
 		shared->features |= RINGLET_FEATURE_TSC_STABLE;
 }
 
-static void init_state(struct ringlet_vcpu *vcpu)
+/**
+ * ringlet_vcpu_reset() - registers that are not 0 after a reset
+ * @vcpu: whose
+ */
+void ringlet_vcpu_reset(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
 
 	gprs->cs = __USER_CS;
 	gprs->ss = __USER_DS;
 	gprs->rflags = ringlet_sane_rflags(0);
+	memset(vcpu->dr, 0, sizeof(vcpu->dr));
 	vcpu->dr[4] = 0xffff0ff0; /* DR6 and DR7 after reset */
 	vcpu->dr[5] = 0x400;
 }
@@ -429,11 +437,15 @@ struct ringlet_vcpu *ringlet_vcpu_create(struct ringlet_vm *vm, u32 id)
 	vcpu->id = id;
 	mutex_init(&vcpu->mutex);
 	init_waitqueue_head(&vcpu->wait);
+	spin_lock_init(&vcpu->flush_lock);
+	ringlet_sched_create(vcpu);
 	hrtimer_setup(&vcpu->timer, timer_expired, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_REL);
+	if (!zalloc_cpumask_var(&vcpu->kick_mask, GFP_KERNEL_ACCOUNT))
+		goto err_vcpu;
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!vcpu->run)
-		goto err_vcpu;
+		goto err_mask;
 	ret = ringlet_window_create(vcpu);
 	if (ret)
 		goto err_run;
@@ -444,7 +456,10 @@ struct ringlet_vcpu *ringlet_vcpu_create(struct ringlet_vm *vm, u32 id)
 	if (ret)
 		goto err_shadow;
 	init_shared(vcpu);
-	init_state(vcpu);
+	ringlet_vcpu_reset(vcpu);
+	/* The boot vCPU runs, the others wait for VCPU_START. */
+	atomic_set(&vcpu->life, id ? RINGLET_STOPPED : RINGLET_STARTED);
+	ringlet_sched_started(vcpu, !id);
 	return vcpu;
 
 err_shadow:
@@ -453,6 +468,8 @@ err_window:
 	ringlet_window_destroy(vcpu);
 err_run:
 	free_page((unsigned long)vcpu->run);
+err_mask:
+	free_cpumask_var(vcpu->kick_mask);
 err_vcpu:
 	kfree(vcpu);
 	return ERR_PTR(ret);
@@ -469,6 +486,7 @@ void ringlet_vcpu_destroy(struct ringlet_vcpu *vcpu)
 	ringlet_tags_exit(&vcpu->shadow);
 	ringlet_window_destroy(vcpu);
 	free_page((unsigned long)vcpu->run);
+	free_cpumask_var(vcpu->kick_mask);
 	mutex_destroy(&vcpu->mutex);
 	kfree(vcpu);
 }

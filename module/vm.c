@@ -29,14 +29,21 @@ struct ringlet_vm *ringlet_vm_create(void)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&vm->kref);
 	mutex_init(&vm->lock);
+	vm->status = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!vm->status) {
+		kfree(vm);
+		return ERR_PTR(-ENOMEM);
+	}
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
 	ret = ringlet_memory_register(vm);
 	if (ret) {
 		mmdrop(vm->mm);
+		free_page((unsigned long)vm->status);
 		kfree(vm);
 		return ERR_PTR(ret);
 	}
+	ringlet_notifier_inc();
 	ringlet_debug_add_vm(vm);
 	return vm;
 }
@@ -55,6 +62,8 @@ static void destroy_vm(struct kref *kref)
 	for (i = 0; i < vm->nr_slots; i++)
 		vfree(vm->slots[i].shadowed);
 	ringlet_linear_exit(&vm->linear);
+	ringlet_notifier_dec();
+	free_page((unsigned long)vm->status);
 	mmdrop(vm->mm);
 	mutex_destroy(&vm->lock);
 	kfree(vm);
@@ -196,6 +205,23 @@ int ringlet_vm_set_memory(struct ringlet_vm *vm,
 	return ret;
 }
 
+/*
+ * Tell all vCPUs how many they are. Their numbers have no gaps: one beyond a
+ * gap does not count. Context: vm->lock held.
+ */
+static void announce_vcpus(struct ringlet_vm *vm)
+{
+	u32 n = 0;
+	int i;
+
+	while (n < RINGLET_MAX_VCPUS && vm->vcpus[n])
+		n++;
+	for (i = 0; i < RINGLET_MAX_VCPUS; i++)
+		if (vm->vcpus[i])
+			WRITE_ONCE(ringlet_shared(vm->vcpus[i])->nr_vcpus, n);
+	WRITE_ONCE(vm->nr_guest_vcpus, n);
+}
+
 /**
  * ringlet_vm_create_vcpu() - add a vCPU
  * @vm: the VM
@@ -226,6 +252,7 @@ int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id,
 			vm->nr_vcpus++;
 			/* Notifiers and debugfs look without the lock. */
 			smp_store_release(&vm->vcpus[id], vcpu);
+			announce_vcpus(vm);
 			*vcpup = vcpu;
 		}
 	}

@@ -204,7 +204,8 @@ static __always_inline bool special(const struct ringlet_window_state *s,
 	if (!ringlet_upper_half(gva))
 		return s->roots[s->current_root & (RINGLET_ROOTS - 1)].split;
 	return user_mode(s) || gva < RINGLET_HOLE_END ||
-	       (gva & ~0xfffULL) == RINGLET_SHARED_VA;
+	       (gva & ~0xfffULL) == RINGLET_SHARED_VA ||
+	       (gva & ~0xfffULL) == RINGLET_STATUS_VA;
 }
 
 /* Make the leaf for a walk that the guest's tables allowed. */

@@ -438,6 +438,7 @@ SYM_CODE_START(ringlet_lstar)
 	movq	%r11, S(KERNEL_GSBASE)
 	wrgsbase %rax
 	movl	$X86_EFLAGS_IF, SHARED(FLAGS)
+	movb	$0, SHARED(NMI_BLOCKED)
 	movl	$RINGLET_DS_USER, S(DS_FLAGS)
 	movq	S(UROOT), %rax
 	movq	%rax, %cr3
@@ -482,6 +483,7 @@ SYM_CODE_START(ringlet_lstar)
 	jne	.Liret_leave
 .Liret_masked:
 	movl	%eax, SHARED(FLAGS)
+	movb	$0, SHARED(NMI_BLOCKED)
 	andl	$RINGLET_RFLAGS_GUEST, %r11d
 	orl	$X86_EFLAGS_FIXED_IF, %r11d
 	movq	RET_TO(RSP), %rsp

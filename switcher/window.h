@@ -77,6 +77,7 @@
 #define RINGLET_DS_TRACE	0x4	/* a tracepoint wants to see everything */
 #define RINGLET_DS_GATE		0x8	/* the guest has no SYSCALL gate */
 #define RINGLET_DS_TSD		0x10	/* CR4 differs between the guest's modes */
+#define RINGLET_DS_NMI		0x20	/* an NMI waits for the guest's IRET */
 
 /*
  * RFLAGS that a guest may choose: CF PF AF ZF SF TF DF OF NT RF AC ID. NT, too:

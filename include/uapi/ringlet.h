@@ -65,6 +65,16 @@
  */
 #define RINGLET_SHARED_VA	0xffffffffffffd000
 
+/**
+ * DOC: The status page
+ *
+ * One page per VM, below the shared page: struct ringlet_status of each vCPU,
+ * by number, a cache line each. Every vCPU sees all of it, in guest kernel mode
+ * and read-only: what a lock's waiter wants to know of the vCPU that holds it
+ * must not cost a hypercall. The module writes it and never reads it.
+ */
+#define RINGLET_STATUS_VA	0xffffffffffffc000
+
 /*
  * Byte offsets in struct ringlet_shared, for assembler.
  *
@@ -75,6 +85,7 @@
 #define RINGLET_SHARED_FLAGS		0x000
 #define RINGLET_SHARED_PENDING		0x004
 #define RINGLET_SHARED_BUSY		0x005
+#define RINGLET_SHARED_NMI_BLOCKED	0x006
 #define RINGLET_SHARED_CR2		0x008
 #define RINGLET_SHARED_IRQ_PENDING	0x010
 #define RINGLET_SHARED_USER_GSBASE	0x018
@@ -82,6 +93,7 @@
 #define RINGLET_SHARED_FEATURES		0x024
 #define RINGLET_SHARED_TSC_KHZ		0x028
 #define RINGLET_SHARED_VCPU_ID		0x02c
+#define RINGLET_SHARED_NR_VCPUS		0x030
 #define RINGLET_SHARED_EVENT		0x040
 #define RINGLET_SHARED_RETURN		0x0a0
 
@@ -139,7 +151,33 @@
 
 /* Interrupt lines, bits of ringlet_shared.irq_pending. */
 #define RINGLET_IRQ_LINES	64
-#define RINGLET_IRQ_TIMER	0	/* the one-shot timer; others are the launcher's */
+#define RINGLET_IRQ_TIMER	0	/* the one-shot timer; then the launcher's, up to */
+#define RINGLET_IRQ_IPI		48	/* from here on the guest's own, for SEND_IPI */
+
+/**
+ * DOC: More than one vCPU
+ *
+ * vCPUs have numbers from 0 without gaps; ringlet_shared.nr_vcpus says how many
+ * there are. Number 0 is the boot vCPU. The others are stopped until
+ * VCPU_START: that vCPU then starts in guest kernel mode at the given RIP with
+ * the given RSP, GS base and CR3, all other general registers 0, virtual IF
+ * clear, FS base 0, FPU and debug registers as after reset, an empty TLB and
+ * the gates of the vCPU that started it. VCPU_STOP undoes it: interrupts that
+ * were pending, the timer and a pending NMI are forgotten.
+ *
+ * An NMI (SEND_IPI of RINGLET_IPI_NMI) enters gate 2 whatever the virtual IF
+ * says, but not while ringlet_shared.nmi_blocked is set: its delivery sets it,
+ * IRET clears it, as the CPU's own blocking. The guest sets it, too, where an
+ * NMI would find things half-done: before it fills ringlet_shared.ret.
+ */
+#define RINGLET_IPI_NMI		64	/* SEND_IPI's line that is none */
+
+/* ringlet_status.state */
+#define RINGLET_VCPU_STARTED	0x1	/* not stopped */
+#define RINGLET_VCPU_PREEMPTED	0x2	/* would run, but the host does not let it */
+
+/* FLUSH_VCPUS: a CR3 that stands for all of them, upper half and all. */
+#define RINGLET_FLUSH_EVERYTHING	(~0ULL)
 
 /**
  * DOC: Hypercalls
@@ -170,7 +208,14 @@
 	X(12, SHUTDOWN,    3, "reason, address, length of a text")	\
 	X(13, GET_DR,      1, "debug register 0-3, 6, 7; result in RDI")	\
 	X(14, SET_DR,      2, "debug register, value")			\
-	X(15, SET_CR4,     1, "CR4: TSD, for user mode; other bits are ignored")
+	X(15, SET_CR4,     1, "CR4: TSD, for user mode; other bits are ignored") \
+	X(16, VCPU_START,  5, "vCPU, RIP, RSP, GS base, CR3")		\
+	X(17, VCPU_STOP,   0, "stop until VCPU_START")			\
+	X(18, SEND_IPI,    2, "mask of vCPUs, line")			\
+	X(19, FLUSH_VCPUS, 4, "mask of vCPUs, CR3, first address, last")	\
+	X(20, WAIT,        1, "sleep until kicked; 1: set IF before")	\
+	X(21, KICK,        1, "vCPU whose WAIT ends, this or the next")	\
+	X(22, YIELD,       1, "vCPU that had better run than this one")
 
 #define RINGLET_HC_IS_ERROR(x)	((unsigned long)(x) >= (unsigned long)-4095)
 
@@ -240,6 +285,7 @@ struct ringlet_frame {
  *	set by the module, cleared by the guest's interrupt handler before it
  *	takes the bits
  * @busy: 1 while @event holds a frame that the guest has not copied
+ * @nmi_blocked: 1 while no NMI may be delivered
  * @reserved0: 0
  * @cr2: the guest's CR2; written by the module before a page fault's event
  * @irq_pending: interrupt lines that were raised; exchanged by the guest
@@ -248,6 +294,7 @@ struct ringlet_frame {
  * @features: RINGLET_FEATURE_*
  * @tsc_khz: TSC frequency
  * @vcpu_id: this vCPU's number
+ * @nr_vcpus: how many the guest has, numbered from 0
  * @reserved1: 0
  * @event: context that the last event interrupted
  * @ret: context that the IRET hypercall resumes
@@ -259,7 +306,8 @@ struct ringlet_shared {
 	__u32 flags;
 	__u8 pending;
 	__u8 busy;
-	__u16 reserved0;
+	__u8 nmi_blocked;
+	__u8 reserved0;
 	__u64 cr2;
 	__u64 irq_pending;
 	__u64 user_gsbase;
@@ -267,9 +315,22 @@ struct ringlet_shared {
 	__u32 features;
 	__u32 tsc_khz;
 	__u32 vcpu_id;
-	__u64 reserved1[2];
+	__u32 nr_vcpus;
+	__u32 reserved1[3];
 	struct ringlet_frame event;
 	struct ringlet_frame ret;
+};
+
+/**
+ * struct ringlet_status - what all vCPUs may know of one
+ * @steal: nanoseconds for which it would have run and the host did not let it
+ * @state: RINGLET_VCPU_*
+ * @reserved: 0
+ */
+struct ringlet_status {
+	__u64 steal;
+	__u32 state;
+	__u32 reserved[13];
 };
 
 /* ---- The ioctl API: launcher and module ---- */
@@ -312,7 +373,8 @@ struct ringlet_memory {
  * @reserved: must be 0
  *
  * SET_REGS takes only contexts in guest kernel mode (it exists to start a
- * vCPU) and refuses others with -EINVAL.
+ * vCPU, and does: a stopped one is not stopped afterwards) and refuses others
+ * with -EINVAL.
  */
 struct ringlet_regs {
 	__u64 gpr[16];
@@ -394,8 +456,9 @@ struct ringlet_info {
 /*
  * On /dev/ringlet: GET_API_VERSION, GET_INFO, CREATE_VM. On a VM's fd:
  * SET_MEMORY, CREATE_VCPU (argument: its number), IRQ_RAISE (argument: a
- * line; the guest takes it as an edge). On a vCPU's fd: RUN, GET_REGS,
- * SET_REGS. A VM and its vCPUs can be used only by the process that made the
+ * line below RINGLET_IRQ_IPI; the guest takes it as an edge). On a vCPU's fd:
+ * RUN, GET_REGS, SET_REGS. A vCPU that is stopped waits in RUN. When a guest is
+ * over one RUN says why; the others return -ESHUTDOWN. A VM and its vCPUs can be used only by the process that made the
  * VM: -EIO from another mm. Unknown flags and arguments are -EINVAL.
  */
 /* clang-format off */
@@ -423,6 +486,7 @@ struct ringlet_info {
 RINGLET_ASSERT_SHARED(flags, FLAGS);
 RINGLET_ASSERT_SHARED(pending, PENDING);
 RINGLET_ASSERT_SHARED(busy, BUSY);
+RINGLET_ASSERT_SHARED(nmi_blocked, NMI_BLOCKED);
 RINGLET_ASSERT_SHARED(cr2, CR2);
 RINGLET_ASSERT_SHARED(irq_pending, IRQ_PENDING);
 RINGLET_ASSERT_SHARED(user_gsbase, USER_GSBASE);
@@ -430,6 +494,7 @@ RINGLET_ASSERT_SHARED(abi, ABI);
 RINGLET_ASSERT_SHARED(features, FEATURES);
 RINGLET_ASSERT_SHARED(tsc_khz, TSC_KHZ);
 RINGLET_ASSERT_SHARED(vcpu_id, VCPU_ID);
+RINGLET_ASSERT_SHARED(nr_vcpus, NR_VCPUS);
 RINGLET_ASSERT_SHARED(event, EVENT);
 RINGLET_ASSERT_SHARED(ret, RETURN);
 
@@ -450,6 +515,8 @@ RINGLET_ASSERT_FRAME(r11, R11);
 #undef RINGLET_ASSERT_FRAME
 #undef RINGLET_ASSERT_SHARED
 
+_Static_assert(sizeof(struct ringlet_status) * RINGLET_MAX_VCPUS == 4096,
+	       "struct ringlet_status");
 _Static_assert(sizeof(struct ringlet_memory) == 32, "struct ringlet_memory");
 _Static_assert(sizeof(struct ringlet_regs) == 192, "struct ringlet_regs");
 _Static_assert(sizeof(struct ringlet_run) == 1280, "struct ringlet_run");

@@ -87,6 +87,8 @@ refuse "an option without its argument" "needs an argument" run --kernel
 refuse "a bad size" "give a size" run --kernel x --mem 12Q
 refuse "a negative size" "give a size" run --kernel x --mem -5
 refuse "a bad time" "seconds" run --kernel x --timeout soon
+refuse "too many CPUs" "give a number from 1 to 64" run --kernel x --cpus 65
+refuse "no CPU" "give a number from 1 to 64" run --kernel x --cpus 0
 refuse "too much memory" "more than this machine has" \
 	run --kernel "$work/elf" --mem 60T --initrd none
 refuse "too little memory" "too little" \

@@ -9,12 +9,14 @@
 struct values {
 	u64 size;
 	double seconds;
+	u32 cpus;
 };
 
 static const struct option_spec specs[] = {
 	{ "--size", "S", "", OPTION_SIZE, offsetof(struct values, size) },
 	{ "--seconds", "S", "", OPTION_SECONDS,
 	  offsetof(struct values, seconds) },
+	{ "--cpus", "N", "", OPTION_CPUS, offsetof(struct values, cpus) },
 };
 
 static bool parse(char *option, char *text, struct values *values)
@@ -64,6 +66,27 @@ static void test_sizes(void)
 	check(!parse("--seconds", "nan", &values), "not a number");
 }
 
+static void test_cpus(void)
+{
+	static const struct {
+		char *text;
+		u32 cpus;
+	} numbers[] = {
+		{ "1", 1 },  { "64", 64 }, { "0", 0 },	{ "65", 0 },
+		{ "-1", 0 }, { "", 0 },	   { "4x", 0 }, { "4294967297", 0 },
+	};
+	struct values values;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+		bool ok = parse("--cpus", numbers[i].text, &values);
+
+		check(numbers[i].cpus ? ok && values.cpus == numbers[i].cpus :
+					!ok,
+		      "cpus \"%s\"", numbers[i].text);
+	}
+}
+
 static bool filtered(const char *in, const char *out, bool quit)
 {
 	struct tty_escape escape = { 0 };
@@ -84,6 +107,7 @@ int main(void)
 {
 	ktap_start();
 	test_sizes();
+	test_cpus();
 	check(filtered("ls\r", "ls\r", false), "plain keys pass");
 	check(filtered("a\001xb", "ab", true), "Ctrl-A x quits");
 	check(filtered("\001a\001\001", "\001\001", false),

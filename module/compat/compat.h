@@ -9,6 +9,8 @@
 
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
@@ -47,6 +49,58 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 	vma->vm_flags |= flags;
 }
 #endif
+
+/*
+ * A kernel without KVM may lack these: then no vCPU of a guest is ever known to
+ * be preempted. KVM selects the run delay as well, for the same end as ours.
+ */
+#ifdef CONFIG_PREEMPT_NOTIFIERS
+#define ringlet_notifier_init preempt_notifier_init
+#define ringlet_notifier_inc preempt_notifier_inc
+#define ringlet_notifier_dec preempt_notifier_dec
+#define ringlet_notifier_register preempt_notifier_register
+#define ringlet_notifier_unregister preempt_notifier_unregister
+#else
+struct preempt_notifier {
+};
+
+struct preempt_ops {
+	void (*sched_in)(struct preempt_notifier *notifier, int cpu);
+	void (*sched_out)(struct preempt_notifier *notifier,
+			  struct task_struct *next);
+};
+
+static inline void ringlet_notifier_init(struct preempt_notifier *notifier,
+					 struct preempt_ops *ops)
+{
+}
+
+static inline void ringlet_notifier_inc(void)
+{
+}
+
+static inline void ringlet_notifier_dec(void)
+{
+}
+
+static inline void ringlet_notifier_register(struct preempt_notifier *notifier)
+{
+}
+
+static inline void
+ringlet_notifier_unregister(struct preempt_notifier *notifier)
+{
+}
+#endif
+
+static inline u64 ringlet_run_delay(const struct task_struct *task)
+{
+#ifdef CONFIG_SCHED_INFO
+	return task->sched_info.run_delay;
+#else
+	return 0;
+#endif
+}
 
 #ifndef RINGLET_HAVE_HRTIMER_SETUP
 static inline void

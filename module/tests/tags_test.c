@@ -748,6 +748,78 @@ static void small_pages_beside_a_large_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA + 0x1000), 0);
 }
 
+/* A range, page by page; its neighbours in every table stay. */
+static void flush_range(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u64 start = USER_GVA & ~(MIB2 - 1), end = start + 2 * MIB2;
+	u64 gone[] = { start, start + 0x1000, start + MIB2 - 0x1000,
+		       start + MIB2, end - 0x1000 };
+	u64 stays[] = { start - 0x1000, end, end + GIB, TEXT_GVA };
+	int i;
+
+	load(test, 0x1000 | 1);
+	for (i = 0; i < ARRAY_SIZE(gone); i++)
+		fill_user(test, gone[i]);
+	for (i = 0; i < ARRAY_SIZE(stays); i++)
+		fill_user(test, stays[i]);
+	ringlet_tags_flush_range(shadow, 0x1000, start, end);
+	for (i = 0; i < ARRAY_SIZE(gone); i++)
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, gone[i]), 0);
+	for (i = 0; i < ARRAY_SIZE(stays); i++)
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, stays[i]), LEAF);
+	/* And what is left can be filled and flushed again. */
+	fill_user(test, start);
+	ringlet_tags_flush_range(shadow, 0x1000, start, start + 0x1000);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, start), 0);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, start - 0x1000), LEAF);
+}
+
+/* By the root, whatever the PCID and whichever is current. */
+static void flush_range_of_a_root(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	int pcid;
+
+	for (pcid = 1; pcid <= 3; pcid++) {
+		load(test, (pcid == 2 ? 0x2000 : 0x1000) | pcid);
+		fill_user(test, USER_GVA);
+		fill_user(test, TEXT_GVA);
+	}
+	ringlet_tags_flush_range(shadow, 0x1000, USER_GVA, USER_GVA + 0x1000);
+	ringlet_tags_flush_range(shadow, 0x3000, 0, 0);
+	for (pcid = 1; pcid <= 3; pcid++) {
+		load(test, (pcid == 2 ? 0x2000 : 0x1000) | pcid | NOFLUSH);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA),
+				pcid == 2 ? LEAF : 0);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, TEXT_GVA), LEAF);
+	}
+	ringlet_tags_flush_range(shadow, 0x1000, 0, 0);
+	for (pcid = 1; pcid <= 3; pcid++) {
+		load(test, (pcid == 2 ? 0x2000 : 0x1000) | pcid | NOFLUSH);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, TEXT_GVA),
+				pcid == 2 ? LEAF : 0);
+	}
+}
+
+/* A range that touches a large guest page takes all of it. */
+static void flush_range_in_a_large_page(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u64 base = USER_GVA & ~(MIB2 - 1);
+	u64 *top;
+
+	load(test, 0x1000 | 1);
+	top = shadow->current_tag->lower;
+	fill(test, top, base, 2, LEAF);
+	fill(test, top, base + MIB2 - 0x1000, 2, LEAF);
+	fill(test, top, base + MIB2, 1, LEAF);
+	ringlet_tags_flush_range(shadow, 0x1000, base + 0x5000, base + 0x6000);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, base), 0);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, base + MIB2 - 0x1000), 0);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, base + MIB2), LEAF);
+}
+
 /* ---- A supervisor page in the lower half ---- */
 
 static void split_gives_the_kernel_its_own(struct kunit *test)
@@ -925,6 +997,9 @@ static void tags_test_exit(struct kunit *test)
 	KUNIT_CASE(flush_address_is_of_the_current_tag),		\
 	KUNIT_CASE(flush_address_in_the_upper_half),			\
 	KUNIT_CASE(flush_address_of_nothing),				\
+	KUNIT_CASE(flush_range),					\
+	KUNIT_CASE(flush_range_of_a_root),				\
+	KUNIT_CASE(flush_range_in_a_large_page),			\
 	KUNIT_CASE(large_pages),					\
 	KUNIT_CASE(large_page_becomes_small),				\
 	KUNIT_CASE(small_pages_beside_a_large_one),			\

@@ -7,6 +7,7 @@
  *	hostile ldt	RUN with a selector of an LDT in ES
  *	hostile dr	a guest that sets a breakpoint on the switcher
  *	hostile slots	memory slots without memory behind them
+ *	hostile smp	a guest that lies about its other vCPUs: each lie is an errno
  *
  * Prints one word, "refused" or "survived", and has status 0; the host's health
  * is the test's to look at.
@@ -41,22 +42,96 @@ static void check(int result, const char *what)
 	exit(1);
 }
 
-/* mov rax, rdi, rsi; syscall */
-static void hypercall(uint64_t nr, uint64_t a, uint64_t b)
+/* mov rax, rdi, rsi, rdx, r10, r8; syscall */
+static void hypercall5(uint64_t nr, const uint64_t args[5])
 {
 	const struct {
+		unsigned char rex;
 		unsigned char opcode;
 		uint64_t value;
-	} loads[] = { { 0xb8, nr }, { 0xbf, a }, { 0xbe, b } };
+	} loads[] = {
+		{ 0x48, 0xb8, nr },	 { 0x48, 0xbf, args[0] },
+		{ 0x48, 0xbe, args[1] }, { 0x48, 0xba, args[2] },
+		{ 0x49, 0xba, args[3] }, { 0x49, 0xb8, args[4] },
+	};
 
-	for (int i = 0; i < 3; i++) {
-		*code++ = 0x48;
+	for (int i = 0; i < 6; i++) {
+		*code++ = loads[i].rex;
 		*code++ = loads[i].opcode;
 		memcpy(code, &loads[i].value, 8);
 		code += 8;
 	}
 	*code++ = 0x0f;
 	*code++ = 0x05;
+}
+
+static void hypercall(uint64_t nr, uint64_t a, uint64_t b)
+{
+	hypercall5(nr, (const uint64_t[5]){ a, b });
+}
+
+/* cmp rax, result; je over; ud2 without a gate, which ends the guest */
+static void expect(int32_t result)
+{
+	*code++ = 0x48;
+	*code++ = 0x3d;
+	memcpy(code, &result, 4);
+	code += 4;
+	memcpy(code, "\x74\x02\x0f\x0b", 4);
+	code += 4;
+}
+
+#define HIGH 0xffffffff80000000
+#define BAD 0x8000000000000000 /* not canonical */
+
+/* There are vCPUs 0, which runs this, and 1, which is stopped. */
+static void lies(void)
+{
+	const struct {
+		uint64_t nr;
+		uint64_t args[5];
+		int32_t result;
+	} all[] = {
+		{ RINGLET_HC_VCPU_START, { 77, HIGH }, -ENOENT },
+		{ RINGLET_HC_VCPU_START, { 2, HIGH }, -ENOENT },
+		{ RINGLET_HC_VCPU_START, { -1UL, HIGH }, -ENOENT },
+		{ RINGLET_HC_VCPU_START, { 1, BAD }, -EINVAL },
+		{ RINGLET_HC_VCPU_START, { 1, HIGH, 0, BAD }, -EINVAL },
+		{ RINGLET_HC_VCPU_START, { 1, HIGH, 0, 0, 1UL << 46 }, -EINVAL },
+		{ RINGLET_HC_VCPU_START, { 1, HIGH, 0, 0, 0x1001 }, -EINVAL },
+		{ RINGLET_HC_VCPU_START, { 0, HIGH }, -EBUSY },
+		{ RINGLET_HC_SEND_IPI, { 4, 48 }, -EINVAL },
+		{ RINGLET_HC_SEND_IPI, { -1UL, 48 }, -EINVAL },
+		{ RINGLET_HC_SEND_IPI, { 2, 65 }, -EINVAL },
+		{ RINGLET_HC_SEND_IPI, { 2, -1UL }, -EINVAL },
+		{ RINGLET_HC_SEND_IPI, { 0, 48 }, 0 },
+		{ RINGLET_HC_SEND_IPI, { 2, 48 }, 0 },
+		{ RINGLET_HC_SEND_IPI, { 2, RINGLET_IPI_NMI }, 0 },
+		{ RINGLET_HC_FLUSH_VCPUS, { 4, CR3 }, -EINVAL },
+		{ RINGLET_HC_FLUSH_VCPUS, { 1, CR3 + 1 }, -EINVAL },
+		{ RINGLET_HC_FLUSH_VCPUS, { 1, 1UL << 46 }, -EINVAL },
+		{ RINGLET_HC_FLUSH_VCPUS, { 1, CR3, 0x2000, 0x1000 }, -EINVAL },
+		{ RINGLET_HC_FLUSH_VCPUS, { 1, CR3, 0x1001, 0x3000 }, -EINVAL },
+		{ RINGLET_HC_FLUSH_VCPUS, { 1, CR3, 0, HIGH }, -EINVAL },
+		{ RINGLET_HC_FLUSH_VCPUS, { 3, CR3, 0, 1UL << 47 }, 0 },
+		{ RINGLET_HC_FLUSH_VCPUS, { 3, CR3 }, 0 },
+		{ RINGLET_HC_FLUSH_VCPUS, { 3, -1UL }, 0 },
+		{ RINGLET_HC_WAIT, { 2 }, -EINVAL },
+		{ RINGLET_HC_KICK, { 77 }, -ENOENT },
+		{ RINGLET_HC_KICK, { 1 }, 0 },
+		{ RINGLET_HC_KICK, { 0 }, 0 },
+		{ RINGLET_HC_WAIT, { 0 }, 0 }, /* it was kicked */
+		{ RINGLET_HC_YIELD, { -1UL }, -ENOENT },
+		{ RINGLET_HC_YIELD, { 1 }, 0 },
+		{ RINGLET_HC_YIELD, { 0 }, 0 },
+		{ RINGLET_HC_VCPU_START, { 1, HIGH }, 0 },
+		{ RINGLET_HC_VCPU_START, { 1, HIGH }, -EBUSY },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		hypercall5(all[i].nr, all[i].args);
+		expect(all[i].result);
+	}
 }
 
 static void use_ldt(void)
@@ -73,8 +148,9 @@ static void use_ldt(void)
 }
 
 /* A guest of three tables and some code; it ends by SHUTDOWN. */
-static int run_guest(int vm, int breakpoints, int ldt)
+static int run_guest(int vm, int breakpoints, int ldt, int smp)
 {
+	struct ringlet_run *run;
 	unsigned char *memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct ringlet_memory slot = { .size = MEMORY,
@@ -93,6 +169,10 @@ static int run_guest(int vm, int breakpoints, int ldt)
 		hypercall(RINGLET_HC_SET_DR, 0, SWITCHER);
 		hypercall(RINGLET_HC_SET_DR, 7, 1);
 	}
+	if (smp) {
+		check(ioctl(vm, RINGLET_CREATE_VCPU, 1), "CREATE_VCPU");
+		lies();
+	}
 	hypercall(RINGLET_HC_SHUTDOWN, RINGLET_SHUTDOWN_POWEROFF, 0);
 	check(ioctl(vcpu, RINGLET_GET_REGS, &regs), "GET_REGS");
 	regs.rip = CODE;
@@ -103,6 +183,13 @@ static int run_guest(int vm, int breakpoints, int ldt)
 	while (ioctl(vcpu, RINGLET_RUN, 0))
 		if (errno != EINTR)
 			return -1;
+	run = mmap(NULL, 4096, PROT_READ, MAP_SHARED, vcpu, 0);
+	if (run == MAP_FAILED)
+		return -1;
+	if (run->exit_reason != RINGLET_EXIT_SHUTDOWN) {
+		fprintf(stderr, "%s\n", run->message);
+		return -1;
+	}
 	return 0;
 }
 
@@ -121,7 +208,9 @@ int main(int argc, char **argv)
 		puts("refused");
 		return 0;
 	}
-	check(run_guest(vm, !strcmp(what, "dr"), !strcmp(what, "ldt")), "RUN");
+	check(run_guest(vm, !strcmp(what, "dr"), !strcmp(what, "ldt"),
+			!strcmp(what, "smp")),
+	      "RUN");
 	puts("survived");
 	return 0;
 }

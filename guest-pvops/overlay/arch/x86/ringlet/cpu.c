@@ -32,8 +32,9 @@
  * kernel what these values promise and does not take it back.
  */
 static DEFINE_PER_CPU(unsigned long, ringlet_cr0) = CR0_STATE;
-static DEFINE_PER_CPU(unsigned long, ringlet_cr4) = X86_CR4_PAE | X86_CR4_PSE
-						    | X86_CR4_PGE;
+#define CR4_START (X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE)
+
+static DEFINE_PER_CPU(unsigned long, ringlet_cr4) = CR4_START;
 
 static unsigned long ringlet_read_cr0(void)
 {
@@ -99,6 +100,12 @@ static bool msr_read(unsigned int msr, u64 *value)
 		return true;
 	case MSR_IA32_CR_PAT:
 		*value = PAT_RESET;
+		return true;
+	case MSR_IA32_APICBASE:
+		/* No APIC, but a boot CPU: else Linux suspects a kdump kernel. */
+		*value = READ_ONCE(ringlet_shared->vcpu_id) ?
+				 0 :
+				 MSR_IA32_APICBASE_BSP;
 		return true;
 	case MSR_IA32_TSC:
 		*value = rdtsc();
@@ -233,6 +240,14 @@ static void ringlet_load_tls(struct thread_struct *t, unsigned int cpu)
 	memcpy(loaded, t->tls_array, sizeof(tls));
 	memcpy(tls, t->tls_array, sizeof(tls));
 	ringlet_hypercall3(RINGLET_HC_LOAD_TLS, tls[0], tls[1], tls[2]);
+}
+
+/* First thing on a vCPU that was started: it may have been another's before. */
+void ringlet_reset_cpu_state(void)
+{
+	this_cpu_write(ringlet_cr0, CR0_STATE);
+	this_cpu_write(ringlet_cr4, CR4_START);
+	memset(this_cpu_ptr(&loaded_tls), 0, sizeof(loaded_tls));
 }
 
 /* Every exec() loads the null selector, and nearly always has it already. */

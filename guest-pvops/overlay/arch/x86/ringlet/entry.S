@@ -252,12 +252,13 @@ ringlet_syscall_gate ringlet_entry_SYSCALL_compat, \
 
 /*
  * IRET, to user or kernel mode: RSP points to an IRET frame, all other
- * registers have their final values. The virtual IF is clear here, so that
- * no event can change ringlet_shared.ret on the way.
+ * registers have their final values. The virtual IF is clear here and NMIs are
+ * blocked, so that no event can change ringlet_shared.ret on the way.
  */
 SYM_CODE_START(ringlet_iret)
 	UNWIND_HINT_UNDEFINED
 	ANNOTATE_NOENDBR
+	movb	$1, SHARED(NMI_BLOCKED)	/* until the IRET */
 	movq	%rax, RET_TO(RAX)
 	movq	%rcx, RET_TO(RCX)
 	movq	%r11, RET_TO(R11)
@@ -271,6 +272,21 @@ SYM_CODE_START(ringlet_iret)
 	int3
 SYM_CODE_END(ringlet_iret)
 _ASM_NOKPROBE(ringlet_iret)
+
+/*
+ * The first instruction of a vCPU that VCPU_START starts: on its idle task's
+ * stack, with its own GS base, on swapper_pg_dir.
+ */
+#ifdef CONFIG_SMP
+SYM_CODE_START(ringlet_secondary_entry)
+	UNWIND_HINT_END_OF_STACK
+	ANNOTATE_NOENDBR
+	xorl	%ebp, %ebp
+	call	ringlet_start_secondary	/* does not return */
+	int3
+SYM_CODE_END(ringlet_secondary_entry)
+_ASM_NOKPROBE(ringlet_secondary_entry)
+#endif
 
 /*
  * Mainline's way out to user mode for a kernel at CPL 3. Where Xen is

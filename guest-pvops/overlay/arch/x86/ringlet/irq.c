@@ -5,7 +5,8 @@
  *
  * There is no APIC. The module raises one of 64 lines, a bit in
  * ringlet_shared.irq_pending, and enters the guest at one gate. Line 0 is the
- * timer; line n is Linux's IRQ n, so that a device described on the command
+ * timer, the last 16 are what vCPUs send one another (smp.c); line n is Linux's
+ * IRQ n, so that a device described on the command
  * line as virtio_mmio.device=4K@0xd0000000:5 interrupts on line 5. Lines are
  * edges.
  *
@@ -30,11 +31,13 @@ static noinstr void ringlet_safe_halt(void)
 	ringlet_hypercall0(RINGLET_HC_HALT);
 }
 
-/* With IF clear nothing would ever wake us: that is the end. */
+/* With IF clear nothing would ever wake us: the last vCPU's end is the guest's. */
 static noinstr void ringlet_halt(void)
 {
 	if (READ_ONCE(ringlet_shared->flags) & X86_EFLAGS_IF)
 		ringlet_safe_halt();
+	else if (num_online_cpus() > 1)
+		ringlet_hypercall0(RINGLET_HC_VCPU_STOP);
 	else
 		ringlet_hypercall3(RINGLET_HC_SHUTDOWN,
 				   RINGLET_SHUTDOWN_POWEROFF, 0, 0);
@@ -58,7 +61,7 @@ DEFINE_IDTENTRY_SYSVEC(sysvec_ringlet)
 	for_each_set_bit(line, &lines, RINGLET_IRQ_LINES) {
 		if (line == RINGLET_IRQ_TIMER)
 			ringlet_timer_interrupt();
-		else
+		else if (!ringlet_ipi(line))
 			generic_handle_irq(line);
 	}
 
@@ -91,7 +94,7 @@ static void __init ringlet_init_IRQ(void)
 	unsigned int line;
 	int irq;
 
-	for (line = RINGLET_IRQ_TIMER + 1; line < RINGLET_IRQ_LINES; line++) {
+	for (line = RINGLET_IRQ_TIMER + 1; line < RINGLET_IRQ_IPI; line++) {
 		irq = irq_alloc_desc_at(line, 0);
 		if (irq != line) {
 			pr_warn("ringlet: no descriptor for IRQ %u (%d)\n",

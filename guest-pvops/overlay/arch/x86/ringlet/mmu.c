@@ -31,6 +31,12 @@ static void ringlet_write_cr3(unsigned long cr3)
 	ringlet_hypercall1(RINGLET_HC_LOAD_CR3, cr3);
 }
 
+/* What VCPU_START loads on another vCPU. */
+void ringlet_set_cr3(unsigned int cpu, unsigned long cr3)
+{
+	per_cpu(ringlet_cr3, cpu) = cr3;
+}
+
 static noinstr void ringlet_write_cr2(unsigned long cr2)
 {
 	WRITE_ONCE(ringlet_shared->cr2, cr2);

@@ -9,7 +9,6 @@
 #include <linux/acpi.h>
 #include <linux/init.h>
 #include <linux/printk.h>
-#include <linux/smp.h>
 
 #include <asm/acpi.h>
 #include <asm/apic.h>
@@ -19,7 +18,6 @@
 #include <asm/paravirt.h>
 #include <asm/pci_x86.h>
 #include <asm/setup.h>
-#include <asm/smp.h>
 #include <asm/x86_init.h>
 
 #include "ringlet.h"
@@ -107,18 +105,12 @@ static void __init ringlet_banner(void)
 		READ_ONCE(ringlet_shared->abi));
 }
 
-#ifdef CONFIG_SMP
-/* The boot vCPU is the only one for now, and there is no APIC to look for. */
-static void __init ringlet_smp_prepare_cpus(unsigned int max_cpus)
-{
-	smp_prepare_cpus_common();
-}
-#endif
-
 /* setup_arch() has made static calls and keys usable by now. */
 static void __init ringlet_init_platform(void)
 {
 	ringlet_init_sched_clock();
+	ringlet_init_steal_clock();
+	ringlet_init_smp_platform();
 	guest_force_mtrr_state(NULL, 0, MTRR_TYPE_WRBACK);
 }
 
@@ -140,8 +132,6 @@ void __init ringlet_init_platform_ops(void)
 {
 	ringlet_init_features();
 
-	apic_is_disabled = true;
-
 	x86_platform.set_legacy_features = ringlet_set_legacy_features;
 	x86_platform.get_nmi_reason = ringlet_get_nmi_reason;
 	x86_platform.realmode_reserve = x86_init_noop;
@@ -150,15 +140,12 @@ void __init ringlet_init_platform_ops(void)
 	x86_init.resources.probe_roms = x86_init_noop;
 	x86_init.mpparse.find_mptable = x86_init_noop;
 	x86_init.mpparse.early_parse_smp_cfg = x86_init_noop;
-	x86_init.mpparse.parse_smp_cfg = x86_init_noop;
+	x86_init.mpparse.parse_smp_cfg = x86_init_noop; /* UP; else smp.c */
 	x86_init.oem.arch_setup = ringlet_arch_setup;
 	x86_init.oem.banner = ringlet_banner;
 
-#ifdef CONFIG_SMP
-	smp_ops.smp_prepare_cpus = ringlet_smp_prepare_cpus;
-#endif
-
 	ringlet_init_irqs();
+	ringlet_init_smp();
 	ringlet_init_time();
 	ringlet_init_shutdown();
 }

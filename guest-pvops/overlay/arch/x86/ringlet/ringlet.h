@@ -31,6 +31,9 @@
  */
 #define ringlet_shared ((struct ringlet_shared *)RINGLET_SHARED_VA)
 
+/* What may be known of each vCPU, by number; read-only. */
+#define ringlet_status ((const struct ringlet_status *)RINGLET_STATUS_VA)
+
 /* entry.S; its name is an address only, it is called by inline assembler. */
 void ringlet_hypercall_thunk(void);
 
@@ -50,6 +53,28 @@ static __always_inline long ringlet_hypercall3(enum ringlet_hc nr,
 		     : "D"(a1), "S"(a2), "d"(a3)
 		     : "rcx", "r11", "memory");
 	return ret;
+}
+
+static __always_inline long
+ringlet_hypercall5(enum ringlet_hc nr, unsigned long a1, unsigned long a2,
+		   unsigned long a3, unsigned long a4, unsigned long a5)
+{
+	register unsigned long r10 asm("r10") = a4;
+	register unsigned long r8 asm("r8") = a5;
+	unsigned long ret = nr;
+
+	asm volatile("call ringlet_hypercall_thunk"
+		     : "+a"(ret), ASM_CALL_CONSTRAINT
+		     : "D"(a1), "S"(a2), "d"(a3), "r"(r10), "r"(r8)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+static __always_inline long
+ringlet_hypercall4(enum ringlet_hc nr, unsigned long a1, unsigned long a2,
+		   unsigned long a3, unsigned long a4)
+{
+	return ringlet_hypercall5(nr, a1, a2, a3, a4, 0);
 }
 
 static __always_inline long
@@ -120,6 +145,38 @@ void __init ringlet_init_shutdown(void);
 
 /* Second half of ringlet_init_time(), once static calls can be changed. */
 void __init ringlet_init_sched_clock(void);
+
+/* smp.c */
+#ifdef CONFIG_SMP
+void __init ringlet_init_smp(void);
+void __init ringlet_init_smp_platform(void);
+bool ringlet_ipi(unsigned int line);
+#else
+static inline void ringlet_init_smp(void)
+{
+}
+
+static inline void ringlet_init_smp_platform(void)
+{
+}
+
+static inline bool ringlet_ipi(unsigned int line)
+{
+	return false;
+}
+#endif
+void ringlet_secondary_entry(void);
+asmlinkage void ringlet_start_secondary(void);
+
+/* A vCPU that was stopped begins anew: so do cpu.c's and mmu.c's memories. */
+void ringlet_reset_cpu_state(void);
+void ringlet_set_cr3(unsigned int cpu, unsigned long cr3);
+
+/* sched.c */
+void __init ringlet_init_steal_clock(void);
+void __init ringlet_init_spinlocks(void);
+u32 ringlet_vcpu_state(int cpu);
+__visible bool ringlet_vcpu_preempted(long cpu);
 
 /* gates.c */
 void ringlet_write_idt_entry(gate_desc *idt, int vector, const gate_desc *gate);
