@@ -455,11 +455,12 @@ struct ringlet_info {
 
 /*
  * On /dev/ringlet: GET_API_VERSION, GET_INFO, CREATE_VM. On a VM's fd:
- * SET_MEMORY, CREATE_VCPU (argument: its number), IRQ_RAISE (argument: a
- * line below RINGLET_IRQ_IPI; the guest takes it as an edge). On a vCPU's fd:
- * RUN, GET_REGS, SET_REGS. A vCPU that is stopped waits in RUN. When a guest is
- * over one RUN says why; the others return -ESHUTDOWN. A VM and its vCPUs can be used only by the process that made the
- * VM: -EIO from another mm. Unknown flags and arguments are -EINVAL.
+ * SET_MEMORY, CREATE_VCPU (argument: its number), IRQ_RAISE (argument: a line
+ * below RINGLET_IRQ_IPI; the guest takes it as an edge). On a vCPU's fd: RUN,
+ * GET_REGS, SET_REGS. A vCPU that is stopped waits in RUN. When a guest is over
+ * one RUN says why, and the others return -ESHUTDOWN. A VM and its vCPUs can be
+ * used only by the process that made the VM: -EIO from another mm. Unknown
+ * flags and arguments are -EINVAL.
  */
 /* clang-format off */
 #define RINGLET_IOC		0xb7
