@@ -33,7 +33,8 @@ int ringlet_walk(const struct ringlet_walker *walker, u64 gva, u32 access,
  * @pfn: the host's frame
  * @host_writable: the host lets us write that frame
  * @private_nx: the leaf goes below the split of a kernel root that has its own
- *	tables there: SMEP must be in the leaf, not in the top-level entry
+ *	tables there: SMEP must be in the leaf, not in the top-level entry. It
+ *	always is above the split, where no top-level entry says it
  *
  * Every leaf is the user's to the CPU: the guest runs at CPL 3 in both modes,
  * and what tells them apart is in which root the leaf is. W waits until the

@@ -101,13 +101,14 @@ static __always_inline u64 ringlet_spte(const struct ringlet_translation *t,
 {
 	u64 gpte = t->entry[t->level];
 	u64 spte = pfn << 12 | RINGLET_PTE_P | RINGLET_PTE_U | RINGLET_PTE_A;
+	bool smep = private_nx || ringlet_upper_half(t->gva);
 	bool dirty = gpte & RINGLET_PTE_D;
 
 	if (t->writable && dirty && host_writable)
 		spte |= RINGLET_PTE_W | RINGLET_PTE_D;
 	if (!t->writable || (spte & RINGLET_PTE_W))
 		spte |= RINGLET_SPTE_FULL;
-	if (t->nx || (private_nx && t->user))
+	if (t->nx || (smep && t->user))
 		spte |= RINGLET_PTE_NX;
 	return spte;
 }

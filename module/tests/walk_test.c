@@ -323,6 +323,7 @@ static void walk_passes_errors_on(struct kunit *test)
  * @nx: some level
  * @host_writable: see ringlet_make_spte()
  * @private_nx: same
+ * @gva: the address
  * @spte: expected, but for the frame, P, U and A
  */
 struct spte_case {
@@ -333,6 +334,7 @@ struct spte_case {
 	bool nx;
 	bool host_writable;
 	bool private_nx;
+	u64 gva;
 	u64 spte;
 };
 
@@ -366,6 +368,10 @@ static const struct spte_case spte_cases[] = {
 	  .private_nx = true, .spte = NX | FULL },
 	{ "private: supervisor page may run", P | A, .private_nx = true,
 	  .spte = FULL },
+	{ "upper half: user page gets NX (SMEP)", P | U | A, .user = true,
+	  .gva = KERNEL_GVA, .spte = NX | FULL },
+	{ "upper half: supervisor page may run", P | A, .gva = KERNEL_GVA,
+	  .spte = FULL },
 };
 
 KUNIT_ARRAY_PARAM_DESC(spte, spte_cases, name);
@@ -374,6 +380,7 @@ static void spte_has_the_rights(struct kunit *test)
 {
 	const struct spte_case *c = test->param_value;
 	struct ringlet_translation t = {
+		.gva = c->gva,
 		.level = 1,
 		.entry[1] = c->gpte,
 		.writable = c->writable,
