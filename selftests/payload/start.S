@@ -13,6 +13,22 @@
 	.text
 	.globl _start
 _start:
+	/* As they are found: a payload looks for what is nobody's business. */
+	index = 0
+	.irp	reg, rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+	movq	%\reg, initial + index * 8
+	index = index + 1
+	.endr
+	index = 16
+	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	movups	%xmm\n, initial + index * 8
+	index = index + 2
+	.endr
+	stmxcsr	initial + 48 * 8
+	rdfsbase %rax
+	movq	%rax, initial + 49 * 8
+	rdgsbase %rax
+	movq	%rax, initial + 50 * 8
 	movq	$stack_end, %rsp
 	movq	%rsi, %rdi
 	xorl	%ebp, %ebp
@@ -124,6 +140,9 @@ kernel_stack_end:
 	.globl arrival
 arrival:
 	.skip 16 * 8
+	.globl initial
+initial:
+	.skip 51 * 8
 resumer_rsp:
 	.skip 8
 

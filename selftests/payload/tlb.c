@@ -169,7 +169,8 @@ void payload_tlb_stale(void)
 		touch(va);
 		flush_by(how, space, va);
 		faults(false, FETCH, va, PF_P);
-		accesses(true, READ, va, 2);
+		accesses(true, FETCH, va, 2);
+		faults(false, FETCH, va, PF_P);
 
 		*entry = 0;
 		touch(va);

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Instructions that a kernel expects to be its own, in guest kernel mode, which
+ * is ring 3, and in guest user mode: what the file `instructions' says of each.
+ */
+#include "payload.h"
+
+struct instruction {
+	const char *name;
+	const char *bytes; /* as hexadecimal digits */
+	const char *outcomes[2]; /* in kernel, in user mode */
+};
+
+/* clang-format off */
+#define INSTRUCTION(name, bytes, kernel, user) { name, bytes, { kernel, user } },
+/* clang-format on */
+static const struct instruction instructions[] = {
+#include "instructions.h"
+};
+#undef INSTRUCTION
+
+static unsigned int hex(char c)
+{
+	return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+static bool mentions(const char *text, const char *word)
+{
+	unsigned int i;
+
+	for (; *text; text++) {
+		for (i = 0; word[i] && text[i] == word[i]; i++)
+			;
+		if (!word[i])
+			return true;
+	}
+	return false;
+}
+
+/* The bytes at the start of @code, then INT3. Returns their number. */
+static unsigned int assemble(const struct instruction *x, u8 *code)
+{
+	unsigned int n;
+
+	for (n = 0; x->bytes[2 * n]; n++)
+		code[n] = hex(x->bytes[2 * n]) << 4 | hex(x->bytes[2 * n + 1]);
+	code[n] = 0xcc;
+	return n;
+}
+
+static void one(const struct instruction *x, bool user, u64 gpa, u64 va)
+{
+	struct context c = user ? user_context(at(gpa)) :
+				  kernel_context(at(gpa));
+	const char *want = x->outcomes[user];
+	unsigned int n = assemble(x, at(gpa));
+	u64 rip = user ? va : (u64)at(gpa);
+	struct event *e;
+	bool right;
+
+	/* HLT and STI see an interrupt that nobody raised, and go on. */
+	c.rip = rip;
+	c.gpr[RAX] = 1;
+	c.gpr[RDI] = USER_DATA;
+	c.gpr[RSI] = USER_DATA;
+	c.gpr[RSP] = USER_STACK_END - 64;
+	shared()->pending = !user;
+	e = run(&c);
+	if (e->gate == RINGLET_GATE_INTERRUPT) {
+		shared()->pending = 0;
+		e = run(&c);
+	}
+	shared()->pending = 0;
+	right = (e->gate == EXC_BP && c.rip == rip + n + 1 &&
+		 mentions(want, "runs")) ||
+		(e->gate == EXC_GP && c.rip == rip && !e->frame.error &&
+		 mentions(want, "#GP")) ||
+		(e->gate == EXC_UD && c.rip == rip && mentions(want, "#UD"));
+	if (!right)
+		fail("%s in %s mode: gate %llx error %llx at RIP + %lld, not %s",
+		     x->name, user ? "user" : "kernel", e->gate, e->frame.error,
+		     c.rip - rip, want);
+}
+
+static void all(bool user)
+{
+	u64 gpa = page_alloc();
+	unsigned int i;
+
+	map(FREE_VA, gpa, PTE_P | PTE_U);
+	for (i = 0; i < ARRAY_SIZE(instructions); i++)
+		one(&instructions[i], user, gpa, FREE_VA);
+}
+
+void payload_instructions_kernel(void)
+{
+	all(false);
+}
+
+void payload_instructions_user(void)
+{
+	all(true);
+}
+
+SNIPPET(sensitive_tables, "sgdt (%rdi)\n\tsidt 16(%rdi)\n\tsldt 32(%rdi)\n\t"
+			  "str 40(%rdi)\n\tsmsw 48(%rdi)\n\tint3");
+
+/* Where the CPU shows tables, they are the window's, in the hole. */
+void payload_tables_shown(void)
+{
+	struct context c = user_context(sensitive_tables);
+	u8 *data = at(*entry_of(pgd, USER_DATA, 1) & PTE_ADDR);
+	struct event *e;
+	unsigned int i;
+
+	c.gpr[RDI] = USER_DATA;
+	e = run(&c);
+	if (e->gate == EXC_GP)
+		return; /* UMIP */
+	same("gate", e->gate, EXC_BP);
+	for (i = 0; i < 2; i++) {
+		u64 base = *(u64 *)(data + 16 * i + 2);
+
+		if (base >> 56 != 0xff ||
+		    (base >> 32 != 0xffff8780 && base >> 32 != 0xff0f0000))
+			fail("table %u is at %llx, which is not the window's",
+			     i, base);
+	}
+	same("LDT", *(u16 *)(data + 32), 0);
+	same("TR", *(u16 *)(data + 40), 0x40);
+}
+
+SNIPPET(sensitive_popf, "push %rbx\n\tpopfq\n\tpushfq\n\tpop %rax\n\tint3");
+
+/* POPF changes neither IF nor IOPL, in no mode. */
+void payload_popf(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		struct context c = i & 1 ? kernel_context(sensitive_popf) :
+					   user_context(sensitive_popf);
+
+		c.gpr[RBX] = i & 2 ? FLAG_FIXED : FLAG_IOPL | FLAG_IF | 2;
+		same("gate", run(&c)->gate, EXC_BP);
+		same("IF and IOPL", c.gpr[RAX] & (FLAG_IF | FLAG_IOPL),
+		     FLAG_IF);
+	}
+}
+
+SNIPPET(sensitive_rdtsc, "rdtsc\n\tint3");
+SNIPPET(sensitive_rdtscp, "rdtscp\n\tint3");
+
+/* SET_CR4 forbids users the TSC, never the kernel, and goes on serving them. */
+void payload_forbid_tsc(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		const u8 *snippet = i & 2 ? sensitive_rdtscp : sensitive_rdtsc;
+		struct context c = user_context(snippet);
+		bool forbid = i & 1;
+		struct event *e;
+
+		hypercall(RINGLET_HC_SET_CR4, forbid ? 4 : ~4UL, 0, 0);
+		e = run(&c);
+		if ((i & 2) && e->gate == EXC_UD)
+			continue;
+		same("gate", e->gate, forbid ? EXC_GP : EXC_BP);
+		c = kernel_context(snippet);
+		same("gate of the kernel", run(&c)->gate, EXC_BP);
+		c = user_context(snippet);
+		e = run(&c);
+		same("gate", e->gate, forbid ? EXC_GP : EXC_BP);
+	}
+}
+
+SNIPPET(sensitive_xsetbv, "xsetbv\n\tint3");
+
+static u64 xgetbv(void)
+{
+	u32 low, high;
+
+	asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low | (u64)high << 32;
+}
+
+/* XCR0 by the SDM's rules (vol. 1, 13.3), and within what the host switches. */
+void payload_xcr0(void)
+{
+	const u64 wrong[] = { 0,	 2,	     4,		 5,
+			      1UL << 63, 0x21,	     0x60 | 3,	 ~0UL,
+			      8 | 1,	 1 << 9 | 1, 3 << 17 | 3 };
+	u64 was = xgetbv();
+	unsigned int i;
+	struct context c;
+
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		c = kernel_context(sensitive_xsetbv);
+		c.gpr[RAX] = (u32)wrong[i];
+		c.gpr[RDX] = wrong[i] >> 32;
+		came(run(&c), &c, EXC_GP, 0, (u64)sensitive_xsetbv);
+		same("XCR0", xgetbv(), was);
+	}
+	c = kernel_context(sensitive_xsetbv);
+	c.gpr[RAX] = 3;
+	c.gpr[RCX] = 1; /* no such register */
+	came(run(&c), &c, EXC_GP, 0, (u64)sensitive_xsetbv);
+	for (i = 0; i < 2; i++) {
+		c = kernel_context(sensitive_xsetbv);
+		c.gpr[RAX] = i ? (u32)was : 3;
+		c.gpr[RDX] = i ? was >> 32 : 0;
+		came(run(&c), &c, EXC_BP, 0, (u64)sensitive_xsetbv + 4);
+		same("XCR0", xgetbv(), i ? was : 3);
+	}
+}
