@@ -20,8 +20,6 @@
 #define DESC_P		BIT_ULL(47)
 #define DESC_L		BIT_ULL(53)
 #define DESC_D		BIT_ULL(54)
-
-#define RFLAGS_IF	BIT_ULL(9)
 /* clang-format on */
 
 /**
@@ -79,19 +77,6 @@ u16 ringlet_sane_selector(const u64 *gdt, unsigned int entries, u16 selector)
 	if ((descriptor & DESC_CODE) && !(descriptor & BIT_ULL(41)))
 		return 0;
 	return selector;
-}
-
-/**
- * ringlet_sane_rflags() - RFLAGS that the CPU may have while the guest runs
- * @rflags: what the guest asks for
- *
- * Real interrupts are always on and IOPL is 0.
- *
- * Return: the value to load.
- */
-u64 ringlet_sane_rflags(u64 rflags)
-{
-	return (rflags & RINGLET_RFLAGS_GUEST) | RFLAGS_IF | BIT_ULL(1);
 }
 
 /**

@@ -149,18 +149,6 @@ enum ringlet_next ringlet_event_page_fault(struct ringlet_vcpu *vcpu, u64 gva,
 }
 
 /**
- * ringlet_event_pending() - is there an interrupt to take?
- * @vcpu: whose
- *
- * Return: true if a line was raised that the guest has not seen, masked or not.
- */
-bool ringlet_event_pending(struct ringlet_vcpu *vcpu)
-{
-	return atomic64_read(&vcpu->irq_pending) ||
-	       READ_ONCE(ringlet_shared(vcpu)->pending);
-}
-
-/**
  * ringlet_event_interrupt() - deliver pending interrupts if the guest takes them
  * @vcpu: about to enter the guest
  *

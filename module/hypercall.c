@@ -4,7 +4,8 @@
  * header defines them in. Arguments are the guest's word: each function checks
  * its own and returns a negative errno to the guest, or ends it.
  *
- * Host kernel, process context; vcpu->mutex held.
+ * Host kernel, process context; vcpu->mutex held. Some of them
+ * (ringlet_hypercalls_at_once) with interrupts off.
  */
 #include "ringlet.h"
 
@@ -299,6 +300,21 @@ static enum ringlet_next hypercall_YIELD(struct ringlet_vcpu *vcpu,
 #define DISPATCH(nr, name, ...) [nr] = hypercall_##name,
 /* clang-format on */
 static const hypercall_fn hypercalls[] = { RINGLET_HYPERCALLS(DISPATCH) };
+
+/*
+ * A bit for each hypercall that can be served within the visit: its function
+ * neither sleeps nor enables interrupts nor takes a lock that may sleep on some
+ * kernel (spinlock_t does with PREEMPT_RT), touches no guest memory but the
+ * shared page, and leaves alone what is prepared once a visit: FPU, XCR0, debug
+ * registers, roots, the switcher's inhibitors. So SET_DR, SET_CR4 and SET_GATE
+ * are not among them.
+ */
+const u64 ringlet_hypercalls_at_once =
+	BIT_ULL(RINGLET_HC_IRET) | BIT_ULL(RINGLET_HC_LOAD_TLS) |
+	BIT_ULL(RINGLET_HC_LOAD_GS) | BIT_ULL(RINGLET_HC_DELIVER) |
+	BIT_ULL(RINGLET_HC_SET_TIMER) | BIT_ULL(RINGLET_HC_CLOCK) |
+	BIT_ULL(RINGLET_HC_CPUID) | BIT_ULL(RINGLET_HC_GET_DR);
+static_assert(RINGLET_HC_COUNT <= 64);
 
 /**
  * ringlet_hypercall() - SYSCALL in guest kernel mode

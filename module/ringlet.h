@@ -165,6 +165,13 @@ enum ringlet_mode {
 	RINGLET_IN_GUEST,
 };
 
+/* What a handler wants of the run loop. Negative: an errno for the launcher. */
+enum ringlet_next {
+	RINGLET_FIRST_ERRNO = -4095, /* makes the type a signed one */
+	RINGLET_RESUME = 0, /* enter the guest again */
+	RINGLET_TO_LAUNCHER, /* run->exit_reason is set: RUN returns 0 */
+};
+
 /**
  * struct ringlet_vcpu - a virtual CPU
  * @vm: its VM
@@ -206,6 +213,8 @@ enum ringlet_mode {
  * @last_cpu: where it last ran; -1 at first
  * @wait: where HALT sleeps
  * @left: reason of the exit being handled
+ * @handled: the last exit was handled within the visit
+ * @next: and this came of it
  * @spurious: exits in a row that were faults for which nothing was missing
  * @exits: by reason
  * @total_exits: returns of the switcher
@@ -256,6 +265,8 @@ struct ringlet_vcpu {
 	int last_cpu;
 	wait_queue_head_t wait;
 	enum ringlet_exit left;
+	bool handled;
+	enum ringlet_next next;
 	unsigned int spurious;
 	u64 exits[RINGLET_LEFT_COUNT];
 	u64 total_exits;
@@ -267,17 +278,11 @@ struct ringlet_vcpu {
 	u64 flush_waits;
 };
 
-/* What a handler wants of the run loop. Negative: an errno for the launcher. */
-enum ringlet_next {
-	RINGLET_FIRST_ERRNO = -4095, /* makes the type a signed one */
-	RINGLET_RESUME = 0, /* enter the guest again */
-	RINGLET_TO_LAUNCHER, /* run->exit_reason is set: RUN returns 0 */
-};
-
 /* vcpu.c: the run loop */
 struct ringlet_vcpu *ringlet_vcpu_create(struct ringlet_vm *vm, u32 id);
 void ringlet_vcpu_destroy(struct ringlet_vcpu *vcpu);
 int ringlet_vcpu_run(struct ringlet_vcpu *vcpu);
+bool ringlet_vcpu_again(struct ringlet_vcpu *vcpu);
 int ringlet_vcpu_get_regs(struct ringlet_vcpu *vcpu, struct ringlet_regs *regs);
 int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu,
 			  const struct ringlet_regs *regs);
@@ -372,11 +377,11 @@ enum ringlet_next ringlet_event_page_fault(struct ringlet_vcpu *vcpu, u64 gva,
 					   u32 error);
 enum ringlet_next ringlet_event_return(struct ringlet_vcpu *vcpu);
 enum ringlet_next ringlet_event_interrupt(struct ringlet_vcpu *vcpu);
-bool ringlet_event_pending(struct ringlet_vcpu *vcpu);
 int ringlet_event_set_gate(struct ringlet_vcpu *vcpu, u64 gate, u64 address);
 
 /* hypercall.c */
 enum ringlet_next ringlet_hypercall(struct ringlet_vcpu *vcpu);
+extern const u64 ringlet_hypercalls_at_once;
 
 /* cpuid.c: what the guest is told about its CPU */
 void ringlet_cpuid(struct ringlet_vcpu *vcpu, u32 leaf, u32 subleaf,
@@ -412,6 +417,13 @@ static inline struct ringlet_shared *ringlet_shared(struct ringlet_vcpu *vcpu)
 static inline bool ringlet_user_mode(struct ringlet_vcpu *vcpu)
 {
 	return vcpu->window.state->ds_flags & RINGLET_DS_USER;
+}
+
+/* Was a line raised that the guest has not seen, masked or not? */
+static inline bool ringlet_event_pending(struct ringlet_vcpu *vcpu)
+{
+	return atomic64_read(&vcpu->irq_pending) ||
+	       READ_ONCE(ringlet_shared(vcpu)->pending);
 }
 
 static inline void ringlet_request(struct ringlet_vcpu *vcpu,

@@ -4,7 +4,7 @@
  * put back after, and what the host is owed for what arrived meanwhile.
  *
  * Everything from ringlet_switch_to_guest()'s first line to its last runs with
- * interrupts off on one CPU. No MSR of ours stays behind: KVM samples LSTAR and
+ * interrupts off on one CPU: a visit to the guest. No MSR of ours stays behind: KVM samples LSTAR and
  * its kin when it enables a CPU and must never find our values there
  * (pitfalls 4), so they are written at entry and what was found is put back at
  * exit.
@@ -240,7 +240,7 @@ static void restore_host_debug(struct ringlet_vcpu *vcpu,
 		set_debugreg(host->dr7, 7);
 }
 
-/* Why the switcher must leave all to the module during the stay to come. */
+/* Why the switcher must leave all to the module during the visit to come. */
 static u32 inhibitors(struct ringlet_vcpu *vcpu)
 {
 	u32 flags = 0;
@@ -260,14 +260,12 @@ static u32 inhibitors(struct ringlet_vcpu *vcpu)
 }
 
 /*
- * Fill in what the switcher needs of this CPU. Read anew at every entry: the
- * thread may have moved, and a flush IPI may have moved the mm to another ASID
- * (the switcher itself reads CR3 for the same reason).
+ * Fill in what the switcher needs of this CPU. Read anew at every visit: the
+ * thread may have moved.
  */
-static void prepare_window(struct ringlet_vcpu *vcpu)
+static void prepare_cpu(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_window_state *state = vcpu->window.state;
-	const u64 *gdt = (u64 *)(vcpu->window.desc + RINGLET_DESC_GDT);
 	struct desc_struct *rw = get_cpu_gdt_rw(raw_smp_processor_id());
 	unsigned long cr4 = native_read_cr4();
 
@@ -287,42 +285,100 @@ static void prepare_window(struct ringlet_vcpu *vcpu)
 	 * must do without them, once.
 	 */
 	state->guest_cr4 = cr4 & ~(X86_CR4_PKE | X86_CR4_LASS | X86_CR4_TSD);
-	if (vcpu->forbid_tsc && ringlet_user_mode(vcpu))
-		state->guest_cr4 |= X86_CR4_TSD;
 	if (vcpu->spurious > 1)
 		state->guest_cr4 &= ~X86_CR4_PGE;
-	ringlet_shadow_enter(vcpu);
-	state->ds_flags = (state->ds_flags & RINGLET_DS_USER) |
-			  inhibitors(vcpu);
+}
 
-	/*
-	 * The switcher loads these at CPL 0: a fault there would be ours. CS
-	 * and SS can only be right, but CS is what keeps the guest in ring 3.
-	 */
+static u16 sane_selector(struct ringlet_vcpu *vcpu, u16 selector)
+{
+	const u64 *gdt = (u64 *)(vcpu->window.desc + RINGLET_DESC_GDT);
+
+	return ringlet_sane_selector(gdt, GDT_ENTRIES, selector);
+}
+
+/*
+ * The switcher loads these at CPL 0: a fault there would be ours. CS and SS can
+ * only be right, but CS is what keeps the guest in ring 3. What the guest left
+ * in the others it could load itself, but LOAD_TLS may have changed the GDT
+ * since. Mostly they are null.
+ */
+static void sane_registers(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+
 	if (state->gprs.cs != __USER32_CS)
 		state->gprs.cs = __USER_CS;
-	if (ringlet_sane_selector(gdt, GDT_ENTRIES, state->gprs.ss) < 4)
-		state->gprs.ss = __USER_DS;
-	state->gprs.ss |= 3;
-	state->ds = ringlet_sane_selector(gdt, GDT_ENTRIES, state->ds);
-	state->es = ringlet_sane_selector(gdt, GDT_ENTRIES, state->es);
-	state->fs = ringlet_sane_selector(gdt, GDT_ENTRIES, state->fs);
-	state->gs = ringlet_sane_selector(gdt, GDT_ENTRIES, state->gs);
+	if (state->gprs.ss != __USER_DS) {
+		if (sane_selector(vcpu, state->gprs.ss) < 4)
+			state->gprs.ss = __USER_DS;
+		state->gprs.ss |= 3;
+	}
+	if ((state->ds | state->es | state->fs | state->gs) & ~3) {
+		state->ds = sane_selector(vcpu, state->ds);
+		state->es = sane_selector(vcpu, state->es);
+		state->fs = sane_selector(vcpu, state->fs);
+		state->gs = sane_selector(vcpu, state->gs);
+	}
 	state->gprs.rflags = ringlet_sane_rflags(state->gprs.rflags);
 }
 
-static void enter_window(struct ringlet_vcpu *vcpu)
+/*
+ * What a hypercall served during the visit may have changed: mode, registers.
+ * The roots were flushed, if they had to be, by the visit's first stay.
+ */
+static void prepare_stay(struct ringlet_vcpu *vcpu, bool again)
 {
-	typedef void (*enter_fn)(void);
+	struct ringlet_window_state *state = vcpu->window.state;
+	bool user = ringlet_user_mode(vcpu);
+
+	if (again) {
+		state->guest_cr3 = user ? state->uroot : state->kroot;
+		state->first_cr3 = 0;
+	}
+	if (vcpu->forbid_tsc) {
+		state->guest_cr4 &= ~X86_CR4_TSD;
+		if (user)
+			state->guest_cr4 |= X86_CR4_TSD;
+	}
+	sane_registers(vcpu);
+}
+
+/* Everything that stays as it is until the visit ends. */
+static void prepare_visit(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+
+	prepare_cpu(vcpu);
+	ringlet_shadow_enter(vcpu);
+	state->ds_flags = (state->ds_flags & RINGLET_DS_USER) |
+			  inhibitors(vcpu);
+}
+
+static void enter_window(struct ringlet_vcpu *vcpu, bool again)
+{
+	typedef void (*enter_fn)(bool again);
 	enter_fn enter = (enter_fn)window_address(vcpu, ringlet_enter);
 
-	enter();
+	enter(again);
 }
+
+/*
+ * The host's perf changes these from its NMI: while it uses them the guest is
+ * in and out again, so that ours are in force as shortly as can be.
+ */
+#define PERF_MSRS (BIT(GUARDED_PEBS_ENABLE) | BIT(GUARDED_DEBUGCTL))
 
 /**
  * ringlet_switch_to_guest() - run the guest until something ends that
  * @vcpu: its state is in the window; RIP is canonical (the run loop sees to
  *	that), and so are the bases (event.c and SET_REGS do)
+ *
+ * This is a visit to the guest, of one stay or, while exits need little enough,
+ * of several: MSRs, debug and FPU registers remain the guest's in between. The
+ * host's own code that runs there (the handler of such an exit, and NMIs) uses
+ * none of them: the kernel has no floating point and executes no SYSCALL, its
+ * NMI entry takes the CPU's number from the GDT because KVM leaves a guest's
+ * TSC_AUX about, too, and whoever samples the MSRs does so from an IPI.
  *
  * On return ringlet_gprs(vcpu)->vector says what it was. What arrived for the
  * host is still to be handed over: ringlet_switch_finish().
@@ -333,18 +389,23 @@ static void enter_window(struct ringlet_vcpu *vcpu)
 void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu)
 {
 	struct host_state host;
+	bool again = false;
 
 	BUILD_BUG_ON((int)RINGLET_VECTOR_SYSCALL != RINGLET_GATE_SYSCALL);
 	BUILD_BUG_ON((int)RINGLET_VECTOR_SYSCALL32 != RINGLET_GATE_SYSCALL32);
 
-	prepare_window(vcpu);
+	prepare_visit(vcpu);
 	ringlet_fpu_load(vcpu);
 	load_guest_debug(vcpu, &host);
 	load_guest_msrs(vcpu, &host);
 
-	enter_window(vcpu);
+	do {
+		prepare_stay(vcpu, again);
+		enter_window(vcpu, again);
+		ringlet_shadow_leave(vcpu);
+		again = !(host.written & PERF_MSRS) && ringlet_vcpu_again(vcpu);
+	} while (again);
 
-	ringlet_shadow_leave(vcpu);
 	restore_host_msrs(&host);
 	restore_host_debug(vcpu, &host);
 	ringlet_fpu_save(vcpu);

@@ -81,11 +81,14 @@ static enum hrtimer_restart timer_expired(struct hrtimer *timer)
  * ringlet_vcpu_set_timer() - arm the one-shot timer
  * @vcpu: whose
  * @ns: nanoseconds from now; ~0 to disarm
+ *
+ * Context: any but the timer's own.
  */
 void ringlet_vcpu_set_timer(struct ringlet_vcpu *vcpu, u64 ns)
 {
 	if (ns == ~0ULL)
-		hrtimer_cancel(&vcpu->timer);
+		/* Running elsewhere right now: as if we had come too late. */
+		hrtimer_try_to_cancel(&vcpu->timer);
 	else
 		hrtimer_start(&vcpu->timer,
 			      ns_to_ktime(min_t(u64, ns, KTIME_MAX / 2)),
@@ -96,6 +99,8 @@ void ringlet_vcpu_set_timer(struct ringlet_vcpu *vcpu, u64 ns)
  * ringlet_kill() - end the guest with a sentence that says what it did
  * @vcpu: whose act it was
  * @why: printf format
+ *
+ * The other vCPUs are told by the run loop: this one may have interrupts off.
  *
  * Return: RINGLET_TO_LAUNCHER, the report being in the run page.
  */
@@ -117,7 +122,7 @@ enum ringlet_next ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...)
 		vcpu->shadow.current_tag->cr3, gprs->vector, gprs->error,
 		gprs->rax, gprs->rdi, gprs->rsi, vcpu->window.state->gsbase);
 	run->exit_reason = RINGLET_EXIT_KILLED;
-	ringlet_vm_end(vcpu->vm);
+	WRITE_ONCE(vcpu->vm->dead, true);
 	ringlet_left(vcpu, RINGLET_LEFT_FATAL);
 	return RINGLET_TO_LAUNCHER;
 }
@@ -160,8 +165,8 @@ static enum ringlet_next syscall(struct ringlet_vcpu *vcpu, unsigned int gate)
 	return ringlet_event_deliver(vcpu, gate, 0);
 }
 
-/* The one place that knows what each vector means. */
-static enum ringlet_next handle_exit(struct ringlet_vcpu *vcpu)
+/* The one place that knows what each vector means, but for SYSCALL. */
+static noinline enum ringlet_next handle_event(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_window_state *state = vcpu->window.state;
 	u64 vector = state->gprs.vector, error = state->gprs.error;
@@ -171,9 +176,6 @@ static enum ringlet_next handle_exit(struct ringlet_vcpu *vcpu)
 		return RINGLET_RESUME;
 	}
 	switch (vector) {
-	case RINGLET_VECTOR_SYSCALL:
-	case RINGLET_VECTOR_SYSCALL32:
-		return syscall(vcpu, vector);
 	case RINGLET_VECTOR_ABORTED:
 		ringlet_left(vcpu, RINGLET_LEFT_ABORTED);
 		return RINGLET_RESUME;
@@ -198,12 +200,122 @@ static enum ringlet_next handle_exit(struct ringlet_vcpu *vcpu)
 	return exception(vcpu, vector, error);
 }
 
-/* Something that must be handled with interrupts on. */
+/* The way of a hypercall is short: what the others need of a frame is theirs. */
+static __always_inline enum ringlet_next handle_exit(struct ringlet_vcpu *vcpu)
+{
+	u64 vector = ringlet_gprs(vcpu)->vector;
+
+	if (vector == RINGLET_VECTOR_SYSCALL ||
+	    vector == RINGLET_VECTOR_SYSCALL32)
+		return syscall(vcpu, vector);
+	return handle_event(vcpu);
+}
+
+/* What need_resched(), signal_pending() and their kin would look at. */
+#define WORK_FLAGS                                                  \
+	(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | \
+	 _TIF_NOTIFY_RESUME)
+
+/* Something of our own that must be handled with interrupts on. */
+static __always_inline bool own_work(struct ringlet_vcpu *vcpu)
+{
+	return (read_thread_flags() & WORK_FLAGS) || READ_ONCE(vcpu->requests);
+}
+
 static bool must_not_enter(struct ringlet_vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->requests) || READ_ONCE(vcpu->vm->dead) ||
-	       atomic64_read(&vcpu->irq_pending) || need_resched() ||
-	       signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME);
+	return own_work(vcpu) || READ_ONCE(vcpu->vm->dead) ||
+	       atomic64_read(&vcpu->irq_pending);
+}
+
+/* The one place that counts exits. */
+static __always_inline enum ringlet_next count_exit(struct ringlet_vcpu *vcpu)
+{
+	enum ringlet_next next;
+
+	vcpu->total_exits++;
+	next = handle_exit(vcpu);
+	vcpu->exits[vcpu->left]++;
+	if (vcpu->left != RINGLET_LEFT_SPURIOUS)
+		vcpu->spurious = 0;
+	trace_ringlet_exit(vcpu->id, vcpu->left, ringlet_gprs(vcpu)->vector,
+			   ringlet_gprs(vcpu)->rip);
+	return next;
+}
+
+/* What the guest must find as it enters. */
+static __always_inline enum ringlet_next before_entry(struct ringlet_vcpu *vcpu)
+{
+	enum ringlet_next next;
+
+	next = ringlet_smp_nmi(vcpu);
+	if (next)
+		return next;
+	if (ringlet_event_pending(vcpu)) {
+		next = ringlet_event_interrupt(vcpu);
+		if (next)
+			return next;
+	}
+	/* IRETQ would fault on it at CPL 0; natively it faults at CPL 3. */
+	if (!ringlet_canonical(ringlet_gprs(vcpu)->rip))
+		return ringlet_event_deliver(vcpu, X86_TRAP_GP, 0);
+	return RINGLET_RESUME;
+}
+
+/*
+ * Exits that are handled within the visit, with interrupts off: short, never
+ * asleep, and without a touch of guest memory but the shared page. Not if the
+ * host is owed an NMI.
+ */
+static bool at_once(struct ringlet_vcpu *vcpu)
+{
+	const struct ringlet_window_state *state = vcpu->window.state;
+
+	if (state->pending)
+		return false;
+	switch (state->gprs.vector) {
+	case RINGLET_VECTOR_SYSCALL:
+		return ringlet_user_mode(vcpu) ||
+		       (state->gprs.rax < RINGLET_HC_COUNT &&
+			(ringlet_hypercalls_at_once >> state->gprs.rax & 1));
+	case RINGLET_VECTOR_SYSCALL32:
+		return true;
+	case RINGLET_GATE_INT80:
+		return !ringlet_is_interrupt(vcpu, RINGLET_GATE_INT80);
+	}
+	return false;
+}
+
+/**
+ * ringlet_vcpu_again() - is the visit to go on?
+ * @vcpu: just left the guest
+ *
+ * If the exit is one of those that can be handled at once, it is. What others
+ * want of the vCPU meanwhile need not be looked for: they find it IN_GUEST and
+ * send an IPI, which hits the guest at its next instruction, as does a device's
+ * interrupt. What the handler itself caused must be: a wake-up that wants this
+ * CPU, a request to the vCPU it runs for.
+ *
+ * Context: interrupts off, in a visit, see ringlet_switch_to_guest().
+ * Return: true if the guest is to be entered again.
+ */
+bool ringlet_vcpu_again(struct ringlet_vcpu *vcpu)
+{
+	enum ringlet_next next;
+
+	if (!at_once(vcpu))
+		return false;
+	next = count_exit(vcpu);
+	if (next == RINGLET_RESUME)
+		next = before_entry(vcpu);
+	if (next != RINGLET_RESUME || own_work(vcpu)) {
+		vcpu->handled = true;
+		vcpu->next = next;
+		return false;
+	}
+	trace_ringlet_entry(vcpu->id, ringlet_gprs(vcpu)->rip,
+			    ringlet_user_mode(vcpu));
+	return true;
 }
 
 /*
@@ -227,6 +339,7 @@ static bool enter_guest(struct ringlet_vcpu *vcpu)
 				    ringlet_user_mode(vcpu));
 		/* Ticks that end this stay count as guest time. */
 		current->flags |= PF_VCPU;
+		vcpu->handled = false;
 		kernel_fpu_begin_mask(0);
 		ringlet_switch_to_guest(vcpu);
 		kernel_fpu_end();
@@ -259,25 +372,12 @@ static enum ringlet_next run_once(struct ringlet_vcpu *vcpu)
 	next = handle_requests(vcpu);
 	if (next || ringlet_smp_stopped(vcpu))
 		return next;
-	next = ringlet_smp_nmi(vcpu);
+	next = before_entry(vcpu);
 	if (next)
 		return next;
-	next = ringlet_event_interrupt(vcpu);
-	if (next)
-		return next;
-	/* IRETQ would fault on it at CPL 0; natively it faults at CPL 3. */
-	if (!ringlet_canonical(ringlet_gprs(vcpu)->rip))
-		return ringlet_event_deliver(vcpu, X86_TRAP_GP, 0);
 	if (!enter_guest(vcpu))
 		return RINGLET_RESUME;
-	vcpu->total_exits++;
-	next = handle_exit(vcpu);
-	vcpu->exits[vcpu->left]++;
-	if (vcpu->left != RINGLET_LEFT_SPURIOUS)
-		vcpu->spurious = 0;
-	trace_ringlet_exit(vcpu->id, vcpu->left, ringlet_gprs(vcpu)->vector,
-			   ringlet_gprs(vcpu)->rip);
-	return next;
+	return vcpu->handled ? vcpu->next : count_exit(vcpu);
 }
 
 static int run(struct ringlet_vcpu *vcpu)
@@ -298,6 +398,8 @@ static int run(struct ringlet_vcpu *vcpu)
 		cond_resched();
 		next = run_once(vcpu);
 	} while (next == RINGLET_RESUME);
+	if (READ_ONCE(vcpu->vm->dead))
+		ringlet_vm_end(vcpu->vm);
 	return next < 0 ? (int)next : 0;
 }
 

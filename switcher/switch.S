@@ -77,10 +77,12 @@
 SYM_ENTRY(ringlet_text_start, SYM_L_GLOBAL, SYM_A_NONE)
 
 /*
- * void ringlet_enter(void)
+ * void ringlet_enter(bool again)
  *
  * The host's GDT, IDT and TSS addresses are in the window: the module read
- * them on this CPU with interrupts off. The rest is saved here.
+ * them on this CPU with interrupts off. The rest is saved here. With @again
+ * they have been off since the last time, and all of it is there still: CR3,
+ * too, which only a flush IPI could have moved to another ASID.
  */
 SYM_CODE_START(ringlet_enter)
 	UNWIND_HINT_FUNC
@@ -92,6 +94,8 @@ SYM_CODE_START(ringlet_enter)
 	pushq	%r14
 	pushq	%r15
 	movq	%rsp, S(HOST_RSP)
+	testb	%dil, %dil
+	jnz	.Lenter_window
 	movq	%cr3, %rax
 	movq	%rax, S(HOST_CR3)
 	movq	%cr4, %rax
@@ -146,10 +150,15 @@ SYM_CODE_START(ringlet_enter)
 	jz	.Lenter_selectors
 	movq	%rax, %dr7
 .Lenter_selectors:
+	/* Null for null is nothing to do, and that is what they mostly are. */
+	movq	S(DS), %rax
+	orq	S(HOST_DS), %rax
+	jz	.Lenter_bases
 	movw	S(DS), %ds
 	movw	S(ES), %es
 	movw	S(FS), %fs
 	movw	S(GS), %gs
+.Lenter_bases:
 	/* After the selectors: loading one clears or replaces its base. */
 	movq	S(FSBASE), %rax
 	wrfsbase %rax
@@ -270,9 +279,9 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	movq	S(HOST_CR3), %rax
 	orq	S(HOST_CR3_NOFLUSH), %rax
 	movq	%rax, %cr3
-	movq	%cr4, %rcx
+	/* Equal: it was never another. Else it may be the host's yet, or again. */
 	movq	S(HOST_CR4), %rax
-	cmpq	%rcx, %rax
+	cmpq	S(GUEST_CR4), %rax
 	je	.Lrestore_gdt
 	movq	%rax, %cr4
 .Lrestore_gdt:
@@ -294,10 +303,14 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	/* An interrupt from CPL 3 left SS null; AMD's SYSRET would keep it. */
 	movl	$__KERNEL_DS, %eax
 	movl	%eax, %ss
+	movq	S(DS), %rax
+	orq	S(HOST_DS), %rax
+	jz	.Lrestore_bases
 	movw	S(HOST_DS), %ds
 	movw	S(HOST_ES), %es
 	movw	S(HOST_FS), %fs
 	movw	S(HOST_GS), %gs
+.Lrestore_bases:
 	movq	S(HOST_FSBASE), %rax
 	wrfsbase %rax
 	movq	S(HOST_GSBASE), %rax
@@ -687,8 +700,7 @@ SYM_CODE_START(ringlet_stub_df)
 	movq	8(%rsp), %rax
 	movq	%rax, S(FAULT_RIP)
 	movq	$8, S(FAULT_VECTOR)
-	movq	$RINGLET_VECTOR_FAULTED, S(VECTOR)
-	jmp	.Lrestore_host
+	jmp	.Lfault_report
 SYM_CODE_END(ringlet_stub_df)
 
 /*
@@ -721,6 +733,7 @@ SYM_CODE_START_LOCAL(ringlet_fault_in_switcher)
 	jb	.Lfault_report
 	movq	$0, S(HOST_DS)			/* DS, ES, FS and GS */
 .Lfault_report:
+	movq	$-1, S(DS)			/* and the rest: who knows */
 	movq	$RINGLET_VECTOR_FAULTED, S(VECTOR)
 	jmp	.Lrestore_host
 SYM_CODE_END(ringlet_fault_in_switcher)

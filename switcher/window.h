@@ -191,7 +191,7 @@ struct ringlet_root {
  * @host_gdtr_rw: the CPU's writable GDT: LTR sets the busy bit there
  * @host_gdtr: the CPU's GDT as it was (its read-only alias)
  * @host_idtr: host IDT
- * @host_ds: host selectors at entry
+ * @host_ds: host selectors at entry; the four are also looked at as one
  * @host_es: same
  * @host_fs: same
  * @host_gs: same
