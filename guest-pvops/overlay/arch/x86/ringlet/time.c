@@ -10,6 +10,7 @@
 #include <linux/clockchips.h>
 #include <linux/clocksource.h>
 #include <linux/cpu.h>
+#include <linux/hardirq.h>
 #include <linux/init.h>
 #include <linux/percpu.h>
 #include <linux/time64.h>
@@ -44,13 +45,20 @@ static u64 ringlet_clocksource_read(struct clocksource *cs)
 	return ringlet_monotonic();
 }
 
-/* Nanoseconds: no conversion. Rated above a TSC that is not to be trusted. */
+/*
+ * Nanoseconds, and their conversion to themselves. Rated above a TSC that is
+ * not to be trusted.
+ */
+#define NS_SHIFT 24
+
 static struct clocksource ringlet_clocksource = {
 	.name = "ringlet",
 	.rating = 400,
 	.read = ringlet_clocksource_read,
 	.mask = CLOCKSOURCE_MASK(64),
-	.flags = CLOCK_SOURCE_IS_CONTINUOUS,
+	.mult = 1 << NS_SHIFT,
+	.shift = NS_SHIFT,
+	.flags = CLOCK_SOURCE_IS_CONTINUOUS | CLOCK_SOURCE_VALID_FOR_HRES,
 };
 
 static void ringlet_get_wallclock(struct timespec64 *now)
@@ -84,6 +92,7 @@ void ringlet_timer_interrupt(void)
 {
 	struct clock_event_device *timer = this_cpu_ptr(&ringlet_timer);
 
+	inc_irq_stat(apic_timer_irqs);
 	if (timer->event_handler)
 		timer->event_handler(timer);
 }
@@ -109,9 +118,18 @@ static void ringlet_setup_timer(void)
 static void __init ringlet_timer_init(void)
 {
 	if (!tsc_is_clock())
-		clocksource_register_hz(&ringlet_clocksource, NSEC_PER_SEC);
+		__clocksource_register(&ringlet_clocksource);
 
 	ringlet_setup_timer();
+
+	/*
+	 * Mainline chooses a clock half-way through the initcalls, and goes by
+	 * jiffies until then: every vCPU that is up has a periodic tick, busy
+	 * or not. 64 of them, 250 times a second, are more than a host of two
+	 * CPUs can carry, and such a guest does not finish its boot. With any
+	 * clock that is none of the tick's own, idle vCPUs are silent.
+	 */
+	timekeeping_notify(&ringlet_clocksource);
 }
 
 /*
