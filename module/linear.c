@@ -4,7 +4,8 @@
  * vCPUs' kernel roots (switcher/window.h), by which the switcher reads and marks
  * the guest's own page tables. Its leaves are at the same time the VM's frame
  * table, which says where a guest frame is and if it may be written: an entry is
- * there while the module vouches for it (memory.c), and zero otherwise.
+ * there while the module vouches for it (memory.c), and zero otherwise. For
+ * memory above the map's end there is the table alone.
  *
  * All tables are made before the first vCPU and stay until the VM ends; what
  * comes and goes is leaves. Leaves are the supervisor's, never global (they
@@ -18,6 +19,8 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
 
 #include "linear.h"
 
@@ -33,6 +36,25 @@ static u64 *new_table(void)
 static u64 *table_of(u64 entry)
 {
 	return __va(entry & RINGLET_PTE_ADDR);
+}
+
+/**
+ * ringlet_linear_init() - begin a linear map
+ * @linear: whose; zeroed
+ * @end: there is no memory from this frame on
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ringlet_linear_init(struct ringlet_linear *linear, u64 end)
+{
+	linear->nr_gibs = DIV_ROUND_UP(end, RINGLET_FRAMES_PER_GIB);
+	linear->level2 = kvcalloc(linear->nr_gibs, sizeof(*linear->level2),
+				  GFP_KERNEL_ACCOUNT);
+	linear->hole = new_table();
+	if (linear->level2 && linear->hole)
+		return 0;
+	ringlet_linear_exit(linear);
+	return -ENOMEM;
 }
 
 /* The level-2 table of a GiB, made of holes. */
@@ -54,10 +76,11 @@ static int add_level2(struct ringlet_linear *linear, unsigned int gib)
 
 static int add_level1(struct ringlet_linear *linear, u64 gfn)
 {
-	u64 *entry =
-		&linear->level2[gfn / RINGLET_FRAMES_PER_GIB][gfn >> 9 & 511];
-	u64 *table;
+	u64 *table, *entry;
 
+	if (add_level2(linear, gfn / RINGLET_FRAMES_PER_GIB))
+		return -ENOMEM;
+	entry = &linear->level2[gfn / RINGLET_FRAMES_PER_GIB][gfn >> 9 & 511];
 	if (table_of(*entry) != linear->hole)
 		return 0;
 	table = new_table();
@@ -69,34 +92,27 @@ static int add_level1(struct ringlet_linear *linear, u64 gfn)
 
 /**
  * ringlet_linear_add() - make the tables for a memory slot
- * @linear: whose; zeroed before the first
+ * @linear: whose
  * @gfn: first frame
- * @npages: frames; what lies beyond the map's end is left out
+ * @npages: frames
  *
  * Return: 0; -ENOMEM, and ringlet_linear_exit() is to be called.
  */
 int ringlet_linear_add(struct ringlet_linear *linear, u64 gfn, u64 npages)
 {
-	u64 limit = RINGLET_LINEAR_GIBS * RINGLET_FRAMES_PER_GIB;
-	u64 end = min(gfn + npages, limit);
-	unsigned int gib;
+	u64 mapped = RINGLET_LINEAR_GIBS * RINGLET_FRAMES_PER_GIB;
+	u64 end = ALIGN(gfn + npages, 512);
 
-	if (gfn >= limit)
-		return 0;
-	if (!linear->hole)
-		linear->hole = new_table();
-	if (!linear->hole)
-		return -ENOMEM;
-	end = ALIGN(end, 512);
-	for (gib = 0; gib * RINGLET_FRAMES_PER_GIB < end; gib++)
-		if (add_level2(linear, gib))
-			return -ENOMEM;
 	for (gfn &= ~511ULL; gfn < end; gfn += 512) {
 		if (add_level1(linear, gfn))
 			return -ENOMEM;
 		cond_resched();
 	}
-	linear->nr_frames = max(linear->nr_frames, end);
+	/* The map has no gaps for the switcher to fall into. */
+	linear->nr_frames = max(linear->nr_frames, min(end, mapped));
+	for (gfn = 0; gfn < linear->nr_frames; gfn += RINGLET_FRAMES_PER_GIB)
+		if (add_level2(linear, gfn / RINGLET_FRAMES_PER_GIB))
+			return -ENOMEM;
 	return 0;
 }
 
@@ -116,17 +132,16 @@ static void free_level2(struct ringlet_linear *linear, u64 *table)
  */
 void ringlet_linear_exit(struct ringlet_linear *linear)
 {
-	int i;
+	unsigned int i;
 
-	for (i = 0; i < RINGLET_LINEAR_GIBS; i++) {
+	for (i = 0; linear->level2 && i < linear->nr_gibs; i++) {
 		if (linear->level2[i])
 			free_level2(linear, linear->level2[i]);
-		linear->level2[i] = NULL;
 		cond_resched();
 	}
+	kvfree(linear->level2);
 	free_page((unsigned long)linear->hole);
-	linear->hole = NULL;
-	linear->nr_frames = 0;
+	memset(linear, 0, sizeof(*linear));
 }
 
 /**
@@ -136,11 +151,10 @@ void ringlet_linear_exit(struct ringlet_linear *linear)
  */
 void ringlet_linear_link(const struct ringlet_linear *linear, u64 *level3)
 {
-	int i;
+	u64 i;
 
-	for (i = 0; i < RINGLET_LINEAR_GIBS; i++)
-		if (linear->level2[i])
-			level3[i] = __pa(linear->level2[i]) | TABLE_FLAGS;
+	for (i = 0; i * RINGLET_FRAMES_PER_GIB < linear->nr_frames; i++)
+		level3[i] = __pa(linear->level2[i]) | TABLE_FLAGS;
 }
 
 /**
@@ -152,12 +166,12 @@ void ringlet_linear_link(const struct ringlet_linear *linear, u64 *level3)
  */
 u64 *ringlet_linear_entry(const struct ringlet_linear *linear, u64 gfn)
 {
+	u64 gib = gfn / RINGLET_FRAMES_PER_GIB;
 	u64 *table;
 
-	if (gfn >= linear->nr_frames)
+	if (gib >= linear->nr_gibs || !linear->level2[gib])
 		return NULL;
-	table = table_of(
-		linear->level2[gfn / RINGLET_FRAMES_PER_GIB][gfn >> 9 & 511]);
+	table = table_of(linear->level2[gib][gfn >> 9 & 511]);
 	return table == linear->hole ? NULL : &table[gfn & 511];
 }
 
@@ -165,14 +179,13 @@ u64 *ringlet_linear_entry(const struct ringlet_linear *linear, u64 gfn)
  * ringlet_linear_clear() - have frames forgotten
  * @linear: whose
  * @gfn: the first
- * @npages: how many
+ * @npages: how many, all in one slot
  *
  * Word by word: the switcher may be reading.
  */
 void ringlet_linear_clear(struct ringlet_linear *linear, u64 gfn, u64 npages)
 {
-	u64 end = min(gfn + npages, linear->nr_frames), next;
-	u64 *entry;
+	u64 end = gfn + npages, next, *entry;
 
 	for (; gfn < end; gfn = next) {
 		next = min(ALIGN(gfn + 1, 512), end);
@@ -182,6 +195,30 @@ void ringlet_linear_clear(struct ringlet_linear *linear, u64 gfn, u64 npages)
 		for (; gfn < next; gfn++)
 			WRITE_ONCE(*entry++, 0);
 	}
+}
+
+/**
+ * ringlet_linear_large() - is a guest's 2 MiB one frame of the host's, too?
+ * @linear: whose
+ * @gfn: any frame in it
+ *
+ * Return: true if all of it is known, contiguous and aligned, and writable.
+ */
+bool ringlet_linear_large(const struct ringlet_linear *linear, u64 gfn)
+{
+	u64 *entry = ringlet_linear_entry(linear, gfn & ~511ULL);
+	u64 first;
+	int i;
+
+	if (!entry)
+		return false;
+	first = *entry;
+	if (!(first & RINGLET_PTE_W) || (first >> 12 & 511))
+		return false;
+	for (i = 1; i < 512; i++)
+		if (entry[i] != first + ((u64)i << 12))
+			return false;
+	return true;
 }
 
 /**

@@ -29,8 +29,7 @@
  * frames outside the range stay, for these have not changed, and with them their
  * bits in `shadowed`: bit and entry are set and cleared together, and a later
  * invalidation that finds the bit drops all leaves although perhaps none is
- * concerned. (The bits are there to be searched, and for memory beyond the
- * table's end.)
+ * concerned. (The bits are there to be searched.)
  *
  * Host kernel. Fills run in the vCPU's thread, notifiers in anybody's.
  */
@@ -40,8 +39,8 @@
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 
-/* Frames that are vouched for together, as far as the host has them. */
-#define AROUND 64
+/* Frames that are vouched for at once: as many as fit on the stack. */
+#define CHUNK 64
 
 static struct ringlet_memslot *find_slot(struct ringlet_vm *vm, u64 gpa)
 {
@@ -331,25 +330,27 @@ static bool vouch(struct ringlet_vm *vm, struct ringlet_memslot *slot, u64 gfn,
 {
 	u64 *entry = ringlet_linear_entry(&vm->linear, gfn);
 
-	if (entry && *entry)
+	if (*entry)
 		return !(pte & ~*entry & RINGLET_PTE_W);
 	__set_bit(gfn - slot->gfn, slot->shadowed);
-	if (entry)
-		WRITE_ONCE(*entry, pte);
+	WRITE_ONCE(*entry, pte);
 	return true;
 }
 
-/* The block's frames that are present in the host, writable. */
-static int get_block(unsigned long hva, int n, struct page **pages)
+/*
+ * Vouch for the frames from @gfn on that are present in the host, writable, up
+ * to the first that is not. Returns their number.
+ */
+static int vouch_chunk(struct ringlet_vm *vm, struct ringlet_memslot *slot,
+		       u64 gfn, int n)
 {
-	return max(get_user_pages_fast_only(hva, n, FOLL_WRITE, pages), 0);
-}
-
-static void vouch_block(struct ringlet_vm *vm, struct ringlet_memslot *slot,
-			u64 gfn, struct page **pages, int n, unsigned long seq)
-{
+	unsigned long hva = slot->hva + ((gfn - slot->gfn) << PAGE_SHIFT);
+	unsigned long seq = READ_ONCE(vm->mn_seq);
+	struct page *pages[CHUNK];
 	int i;
 
+	smp_rmb(); /* the count before the frames */
+	n = max(get_user_pages_fast_only(hva, n, FOLL_WRITE, pages), 0);
 	for (i = 0; i < n; i++)
 		dirty(pages[i]);
 	spin_lock(&vm->mn_lock);
@@ -359,85 +360,53 @@ static void vouch_block(struct ringlet_vm *vm, struct ringlet_memslot *slot,
 	spin_unlock(&vm->mn_lock);
 	for (i = 0; i < n; i++)
 		put_page(pages[i]);
+	return n;
 }
 
 /*
  * Vouch for a frame's neighbours as far as the host has them writable: with
- * memory that is warm in the host the switcher then finds what it needs.
+ * memory that is warm in the host the switcher then finds what it needs. All
+ * 2 MiB if the frame is part of a huge page, for then a leaf may be as large.
  */
 static void vouch_around(struct ringlet_vm *vm, struct ringlet_memslot *slot,
-			 u64 gfn)
+			 u64 gfn, bool huge)
 {
-	u64 first = max(gfn & ~(u64)(AROUND - 1), slot->gfn);
-	u64 end = min((gfn | (AROUND - 1)) + 1, slot->gfn + slot->npages);
-	struct page *pages[AROUND];
-	unsigned long seq;
-	int n;
+	u64 mask = (huge ? 512 : CHUNK) - 1;
+	u64 first = max(gfn & ~mask, slot->gfn);
+	u64 end = min((gfn | mask) + 1, slot->gfn + slot->npages);
+	int n, got;
 
-	if (!ringlet_linear_entry(&vm->linear, gfn))
-		return;
 	while (first < end) {
-		seq = READ_ONCE(vm->mn_seq);
-		smp_rmb(); /* the count before the frames */
-		n = get_block(slot->hva + ((first - slot->gfn) << PAGE_SHIFT),
-			      end - first, pages);
-		vouch_block(vm, slot, first, pages, n, seq);
-		/* It ends at the first gap: once more, behind the frame. */
-		first = first + n <= gfn ? gfn + 1 : end;
+		n = min((first | (CHUNK - 1)) + 1, end) - first;
+		got = vouch_chunk(vm, slot, first, n);
+		/* A gap before the frame itself: once more, behind it. */
+		if (got < n && gfn - first < n && first + got <= gfn)
+			first = gfn + 1;
+		else
+			first += n;
 	}
 }
 
-/* What a leaf is to be made of. */
-struct leaf {
-	const struct ringlet_translation *t;
-	bool write;
-	bool private_nx;
-	u64 *place;
-};
-
-static void set_leaf(const struct leaf *leaf, u64 pte)
+static bool known(struct ringlet_vm *vm, u64 gfn, bool write)
 {
-	WRITE_ONCE(*leaf->place,
-		   ringlet_make_spte(leaf->t,
-				     (pte & RINGLET_PTE_ADDR) >> PAGE_SHIFT,
-				     pte & RINGLET_PTE_W, leaf->private_nx));
+	u64 *entry = ringlet_linear_entry(&vm->linear, gfn);
+
+	return entry &&
+	       (READ_ONCE(*entry) & (write ? RINGLET_PTE_W : RINGLET_PTE_P));
 }
 
-/* Make the leaf from the frame table alone, if that has the frame. */
-static bool leaf_from_table(struct ringlet_vm *vm, const struct leaf *leaf)
+/* A frame of the host's for a frame of the guest's, got when @seq was read. */
+static int vouch_frame(struct ringlet_vm *vm, struct ringlet_memslot *slot,
+		       u64 gfn, u64 pte, unsigned long seq)
 {
-	u64 *entry =
-		ringlet_linear_entry(&vm->linear, leaf->t->gpa >> PAGE_SHIFT);
-	bool done = false;
-
-	if (!entry)
-		return false;
-	spin_lock(&vm->mn_lock);
-	if (*entry && (!leaf->write || (*entry & RINGLET_PTE_W))) {
-		set_leaf(leaf, *entry);
-		done = true;
-	}
-	spin_unlock(&vm->mn_lock);
-	return done;
-}
-
-/* Make leaf and entry from a frame of the host's. */
-static int leaf_from_frame(struct ringlet_vm *vm, struct ringlet_memslot *slot,
-			   const struct leaf *leaf, struct page *page,
-			   bool writable, unsigned long seq)
-{
-	u64 gfn = leaf->t->gpa >> PAGE_SHIFT;
-	u64 pte = ringlet_linear_pte(page_to_pfn(page), writable);
-	bool ok, replace = false;
+	bool ok, replace;
 
 	spin_lock(&vm->mn_lock);
 	ok = still_true(vm, seq);
-	if (ok && !vouch(vm, slot, gfn, pte)) {
+	replace = ok && !vouch(vm, slot, gfn, pte);
+	if (replace) {
 		forget(vm, slot, gfn - slot->gfn, gfn - slot->gfn);
 		vm->mn_throwing++;
-		replace = true;
-	} else if (ok) {
-		set_leaf(leaf, pte);
 	}
 	spin_unlock(&vm->mn_lock);
 	if (replace)
@@ -446,32 +415,27 @@ static int leaf_from_frame(struct ringlet_vm *vm, struct ringlet_memslot *slot,
 }
 
 /**
- * ringlet_map_frame() - make the shadow leaf for a translation
- * @vcpu: whose shadow
- * @t: an allowed walk, Accessed and Dirty set; its address is memory
- * @write: the access was a write
- * @private_nx: see ringlet_make_spte()
- * @place: where to
+ * ringlet_know_frame() - see that the frame table has a frame
+ * @vm: whose
+ * @gpa: an address in it, in guest memory
+ * @write: it is to be written
  *
  * Context: process context, the launcher's mm.
- * Return: 0; -EAGAIN if the host is changing its mind about its memory: the
- * guest is to fault again; what get_user_pages() failed with.
+ * Return: 0, but it may be gone again; -EAGAIN if the host is changing its mind
+ * about its memory; what get_user_pages() failed with.
  */
-int ringlet_map_frame(struct ringlet_vcpu *vcpu,
-		      const struct ringlet_translation *t, bool write,
-		      bool private_nx, u64 *place)
+int ringlet_know_frame(struct ringlet_vm *vm, u64 gpa, bool write)
 {
-	struct leaf leaf = { t, write, private_nx, place };
-	struct ringlet_vm *vm = vcpu->vm;
-	struct ringlet_memslot *slot = find_slot(vm, t->gpa);
-	u64 gfn = t->gpa >> PAGE_SHIFT;
+	struct ringlet_memslot *slot = find_slot(vm, gpa);
+	u64 gfn = gpa >> PAGE_SHIFT;
 	unsigned long hva = slot->hva + ((gfn - slot->gfn) << PAGE_SHIFT);
-	struct page *page;
 	unsigned long seq;
-	bool writable;
+	struct page *page;
+	bool writable, huge;
+	u64 pte;
 	int ret;
 
-	if (leaf_from_table(vm, &leaf))
+	if (known(vm, gfn, write))
 		return 0;
 	seq = READ_ONCE(vm->mn_seq);
 	smp_rmb(); /* the count before the frame */
@@ -480,10 +444,77 @@ int ringlet_map_frame(struct ringlet_vcpu *vcpu,
 		return ret;
 	if (writable)
 		dirty(page);
-	ret = leaf_from_frame(vm, slot, &leaf, page, writable, seq);
+	huge = PageCompound(page);
+	pte = ringlet_linear_pte(page_to_pfn(page), writable);
+	ret = vouch_frame(vm, slot, gfn, pte, seq);
 	put_page(page);
 	if (!ret)
-		vouch_around(vm, slot, gfn);
+		vouch_around(vm, slot, gfn, huge);
+	return ret;
+}
+
+/**
+ * ringlet_frames_large() - may 2 MiB of guest memory be one leaf?
+ * @vm: whose
+ * @gpa: an address in it
+ *
+ * Return: true if so, at this moment.
+ */
+bool ringlet_frames_large(struct ringlet_vm *vm, u64 gpa)
+{
+	bool large;
+
+	spin_lock(&vm->mn_lock);
+	large = ringlet_linear_large(&vm->linear, gpa >> PAGE_SHIFT);
+	spin_unlock(&vm->mn_lock);
+	return large;
+}
+
+/**
+ * ringlet_map_frame() - make the shadow leaf for a translation
+ * @vm: the VM
+ * @t: an allowed walk, Accessed and Dirty set
+ * @write: the access was a write
+ * @private_nx: see ringlet_make_spte()
+ * @large: a leaf of 2 MiB
+ * @leaf: where to
+ *
+ * Return: 0; -EAGAIN if the frame table does not have it (any more).
+ */
+int ringlet_map_frame(struct ringlet_vm *vm,
+		      const struct ringlet_translation *t, bool write,
+		      bool private_nx, bool large, u64 *leaf)
+{
+	u64 gfn = t->gpa >> PAGE_SHIFT, entry, spte;
+	int ret = -EAGAIN;
+
+	spin_lock(&vm->mn_lock);
+	if (!known(vm, gfn, write))
+		goto out;
+	if (large && !ringlet_linear_large(&vm->linear, gfn))
+		goto out;
+	entry = *ringlet_linear_entry(&vm->linear, large ? gfn & ~511ULL : gfn);
+	spte = ringlet_make_spte(t, (entry & RINGLET_PTE_ADDR) >> PAGE_SHIFT,
+				 entry & RINGLET_PTE_W, private_nx);
+	WRITE_ONCE(*leaf, large ? spte | RINGLET_PTE_PS : spte);
+	ret = 0;
+out:
+	spin_unlock(&vm->mn_lock);
+	return ret;
+}
+
+/* Context: vm->lock held. */
+static int make_linear(struct ringlet_vm *vm)
+{
+	u64 end = 0;
+	int i, ret;
+
+	for (i = 0; i < vm->nr_slots; i++)
+		end = max(end, vm->slots[i].gfn + vm->slots[i].npages);
+	ret = ringlet_linear_init(&vm->linear, end);
+	for (i = 0; i < vm->nr_slots && !ret; i++)
+		ret = ringlet_linear_add(&vm->linear, vm->slots[i].gfn,
+					 vm->slots[i].npages);
 	return ret;
 }
 
@@ -495,22 +526,17 @@ int ringlet_map_frame(struct ringlet_vcpu *vcpu,
  */
 int ringlet_memory_map(struct ringlet_vm *vm)
 {
-	int i, ret;
+	int ret;
 
 	static_assert(RINGLET_LINEAR_MAX ==
 		      RINGLET_LINEAR_GIBS * RINGLET_FRAMES_PER_GIB * PAGE_SIZE);
 
-	if (vm->linear.nr_frames)
+	if (vm->linear.level2)
 		return 0;
-	for (i = 0; i < vm->nr_slots; i++) {
-		ret = ringlet_linear_add(&vm->linear, vm->slots[i].gfn,
-					 vm->slots[i].npages);
-		if (ret) {
-			ringlet_linear_exit(&vm->linear);
-			return ret;
-		}
-	}
-	return 0;
+	ret = make_linear(vm);
+	if (ret)
+		ringlet_linear_exit(&vm->linear);
+	return ret;
 }
 
 static struct ringlet_vm *vm_of(struct mmu_notifier *mn)

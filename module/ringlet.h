@@ -332,9 +332,11 @@ void __user *ringlet_gpa_to_user(struct ringlet_vm *vm, u64 gpa,
 				 unsigned long len);
 int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data,
 		       unsigned int len);
-int ringlet_map_frame(struct ringlet_vcpu *vcpu,
+int ringlet_know_frame(struct ringlet_vm *vm, u64 gpa, bool write);
+bool ringlet_frames_large(struct ringlet_vm *vm, u64 gpa);
+int ringlet_map_frame(struct ringlet_vm *vm,
 		      const struct ringlet_translation *t, bool write,
-		      bool private_nx, u64 *leaf);
+		      bool private_nx, bool large, u64 *leaf);
 int ringlet_read_gpte(void *context, u64 gpa, u64 *entry);
 int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t,
 			  bool write);

@@ -130,39 +130,55 @@ static enum ringlet_next spurious(struct ringlet_vcpu *vcpu, u64 gva)
 	return RINGLET_RESUME;
 }
 
-/* Install the leaf for a walk that the guest's tables allowed. */
+/* Make the leaf for a walk that the guest's tables allowed. */
+static int make_leaf(struct ringlet_vcpu *vcpu, struct ringlet_half *half,
+		     const struct ringlet_translation *t, u32 access)
+{
+	bool private_nx = half == &vcpu->shadow.current_tag->klower;
+	struct ringlet_shadow *shadow = &vcpu->shadow;
+	bool large;
+	u64 *leaf, old;
+	int ret;
+
+	ret = ringlet_know_frame(vcpu->vm, t->gpa, access & RINGLET_PF_W);
+	if (ret)
+		return ret;
+	large = t->level > 1 && ringlet_frames_large(vcpu->vm, t->gpa);
+	leaf = large ? ringlet_tags_large_leaf(shadow, half, t->gva, t->level) :
+		       ringlet_tags_leaf(shadow, half, t->gva, t->level);
+	if (!leaf)
+		return -ENOMEM;
+	old = *leaf;
+	ret = ringlet_map_frame(vcpu->vm, t, access & RINGLET_PF_W, private_nx,
+				large, leaf);
+	if (ret)
+		return ret;
+	trace_ringlet_fault(vcpu->id, t->gva, access, t->gpa, *leaf, "fill");
+	return old == *leaf;
+}
+
 static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
-			      struct ringlet_translation *t, u32 access)
+			      const struct ringlet_translation *t, u32 access)
 {
 	struct ringlet_shadow *shadow = &vcpu->shadow;
 	struct ringlet_tag *tag = shadow->current_tag;
-	bool lower = !ringlet_upper_half(t->gva);
-	struct ringlet_half *half;
-	u64 *leaf, old;
+	struct ringlet_half *half = &shadow->upper;
 	int ret;
 
 	if (shadow->pages >= shadow->max_pages)
 		ringlet_tags_flush_all(shadow);
-	if (lower && !t->user && !tag->split)
-		ringlet_tags_split(shadow);
-	half = lower ? &tag->lower : &shadow->upper;
-	if (lower && tag->split && !ringlet_user_mode(vcpu))
-		half = &tag->klower;
-	leaf = ringlet_tags_leaf(shadow, half, t->gva, t->level);
-	if (!leaf)
-		return -ENOMEM;
-	old = *leaf;
-	ret = ringlet_map_frame(vcpu, t, access & RINGLET_PF_W,
-				half == &tag->klower, leaf);
-	/* The host is at it: let the guest fault again. */
-	if (ret == -EAGAIN) {
-		ringlet_left(vcpu, RINGLET_LEFT_FILL);
-		return RINGLET_RESUME;
+	if (!ringlet_upper_half(t->gva)) {
+		if (!t->user && !tag->split)
+			ringlet_tags_split(shadow);
+		half = &tag->lower;
+		if (tag->split && !ringlet_user_mode(vcpu))
+			half = &tag->klower;
 	}
-	if (ret < 0)
+	ret = make_leaf(vcpu, half, t, access);
+	/* The host is at it: let the guest fault again. */
+	if (ret < 0 && ret != -EAGAIN)
 		return ret;
-	trace_ringlet_fault(vcpu->id, t->gva, access, t->gpa, *leaf, "fill");
-	if (old == *leaf)
+	if (ret == 1)
 		return spurious(vcpu, t->gva);
 	ringlet_left(vcpu, RINGLET_LEFT_FILL);
 	return RINGLET_RESUME;

@@ -348,6 +348,10 @@ static void flush_address(struct ringlet_shadow *shadow,
 		entry = &table[ringlet_index(gva, level)];
 		if (!*entry)
 			return;
+		if (*entry & RINGLET_PTE_PS) {
+			WRITE_ONCE(*entry, 0);
+			return;
+		}
 		table = table_of(*entry);
 		if (*entry & RINGLET_SPTE_LARGE) {
 			WRITE_ONCE(*entry, *entry & ~RINGLET_SPTE_LARGE);
@@ -449,6 +453,47 @@ void ringlet_tags_flush_range(struct ringlet_shadow *shadow, u64 root,
 	}
 }
 
+/*
+ * The entry of a level that leads to the table for an address, with the table.
+ * If a large leaf is in its place it goes: it had more than what comes now.
+ */
+static u64 *make_table(struct ringlet_shadow *shadow, struct ringlet_half *half,
+		       u64 *entry, u64 gva, int level)
+{
+	if (*entry & RINGLET_PTE_PS) {
+		WRITE_ONCE(*entry, 0);
+		mark_half(shadow, half);
+	}
+	if (*entry)
+		return table_of(*entry);
+	if (!new_table(shadow, half, entry, level - 1))
+		return NULL;
+	if (half == &shadow->upper && level == 4)
+		link_upper(shadow, ringlet_index(gva, 4));
+	else if (level == 4)
+		link_lower(shadow, shadow->current_tag, ringlet_index(gva, 4));
+	return table_of(*entry);
+}
+
+static u64 *find_place(struct ringlet_shadow *shadow, struct ringlet_half *half,
+		       u64 gva, int from, int to)
+{
+	u64 *table = half->top, *entry;
+	int level;
+
+	for (level = 4; level > to; level--) {
+		entry = &table[ringlet_index(gva, level)];
+		table = make_table(shadow, half, entry, gva, level);
+		if (!table)
+			return NULL;
+		if (from == level)
+			*entry |= RINGLET_SPTE_LARGE | WRITTEN;
+		else if (level == to + 1)
+			*entry |= WRITTEN;
+	}
+	return &table[ringlet_index(gva, to)];
+}
+
 /**
  * ringlet_tags_leaf() - the place of a leaf, with tables made on the way
  * @shadow: whose
@@ -461,28 +506,33 @@ void ringlet_tags_flush_range(struct ringlet_shadow *shadow, u64 root,
 u64 *ringlet_tags_leaf(struct ringlet_shadow *shadow, struct ringlet_half *half,
 		       u64 gva, int from)
 {
-	u64 *table = half->top;
-	int level;
+	return find_place(shadow, half, gva, from, 1);
+}
 
-	for (level = 4; level > 1; level--) {
-		u64 *entry = &table[ringlet_index(gva, level)];
+/**
+ * ringlet_tags_large_leaf() - the place of a leaf of 2 MiB
+ * @shadow: whose
+ * @half: as for ringlet_tags_leaf()
+ * @gva: any address in it
+ * @from: as for ringlet_tags_leaf(); 2 or 3
+ *
+ * A table that is there goes, and the tag is stale: the CPU must not find both
+ * sizes for one address (X86_BUG_ITLB_MULTIHIT makes a machine check of it).
+ *
+ * Return: the leaf's place; NULL if there is no memory for a table.
+ */
+u64 *ringlet_tags_large_leaf(struct ringlet_shadow *shadow,
+			     struct ringlet_half *half, u64 gva, int from)
+{
+	u64 *leaf = find_place(shadow, half, gva, from, 2), entry;
 
-		if (!*entry) {
-			if (!new_table(shadow, half, entry, level - 1))
-				return NULL;
-			if (half == &shadow->upper && level == 4)
-				link_upper(shadow, ringlet_index(gva, 4));
-			else if (level == 4)
-				link_lower(shadow, shadow->current_tag,
-					   ringlet_index(gva, 4));
-		}
-		if (from == level)
-			*entry |= RINGLET_SPTE_LARGE | WRITTEN;
-		else if (level == 2)
-			*entry |= WRITTEN;
-		table = table_of(*entry);
-	}
-	return &table[ringlet_index(gva, 1)];
+	if (!leaf || !*leaf || (*leaf & RINGLET_PTE_PS))
+		return leaf;
+	entry = *leaf;
+	WRITE_ONCE(*leaf, 0);
+	free_table(shadow, half, table_of(entry));
+	mark_half(shadow, half);
+	return leaf;
 }
 
 /**

@@ -109,6 +109,8 @@ void ringlet_tags_mark_current(struct ringlet_shadow *shadow);
 void ringlet_tags_mark_all(struct ringlet_shadow *shadow);
 u64 *ringlet_tags_leaf(struct ringlet_shadow *shadow, struct ringlet_half *half,
 		       u64 gva, int from);
+u64 *ringlet_tags_large_leaf(struct ringlet_shadow *shadow,
+			     struct ringlet_half *half, u64 gva, int from);
 u64 ringlet_tags_root(const struct ringlet_shadow *shadow,
 		      const struct ringlet_tag *tag, bool user);
 

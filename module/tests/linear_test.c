@@ -37,8 +37,15 @@ static u64 walk(struct kunit *test, u64 gfn)
 	return entry;
 }
 
+/* Memory ends here in these tests. */
+#define END (2 * LIMIT)
+
 static void add(struct kunit *test, u64 gfn, u64 npages)
 {
+	struct ringlet_linear *linear = test->priv;
+
+	if (!linear->level2)
+		KUNIT_ASSERT_EQ(test, ringlet_linear_init(linear, END), 0);
 	KUNIT_ASSERT_EQ(test, ringlet_linear_add(test->priv, gfn, npages), 0);
 }
 
@@ -98,21 +105,59 @@ static void slots_may_share_a_table(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, walk(test, 100), ringlet_linear_pte(2, true));
 }
 
-static void nothing_beyond_the_end(struct kunit *test)
+/* The map ends at 256 GiB, the table does not. */
+static void nothing_mapped_beyond_the_end(struct kunit *test)
 {
 	struct ringlet_linear *linear = test->priv;
 
-	add(test, LIMIT, 512);
-	add(test, LIMIT * 4, 512);
-	KUNIT_EXPECT_EQ(test, linear->nr_frames, 0);
+	add(test, END - 1, 1);
+	KUNIT_EXPECT_EQ(test, linear->nr_frames, LIMIT);
+	put(test, END - 1, ringlet_linear_pte(3, true));
+	KUNIT_EXPECT_NULL(test, ringlet_linear_entry(linear, END));
+	KUNIT_EXPECT_NULL(test, ringlet_linear_entry(linear, ~0ULL));
 	KUNIT_EXPECT_NULL(test, ringlet_linear_entry(linear, LIMIT));
 	add(test, LIMIT - 1, 1000);
-	KUNIT_EXPECT_EQ(test, linear->nr_frames, LIMIT);
-	KUNIT_EXPECT_NOT_NULL(test, ringlet_linear_entry(linear, LIMIT - 1));
-	KUNIT_EXPECT_NULL(test, ringlet_linear_entry(linear, LIMIT));
 	put(test, LIMIT - 1, ringlet_linear_pte(3, false));
+	put(test, LIMIT, ringlet_linear_pte(4, false));
+	KUNIT_EXPECT_EQ(test, walk(test, LIMIT - 1),
+			ringlet_linear_pte(3, false));
 	ringlet_linear_clear(linear, LIMIT - 1, 1000);
 	KUNIT_EXPECT_EQ(test, walk(test, LIMIT - 1), 0);
+	KUNIT_EXPECT_EQ(test, *ringlet_linear_entry(linear, LIMIT), 0);
+	KUNIT_EXPECT_NE(test, *ringlet_linear_entry(linear, END - 1), 0);
+}
+
+/* All 512, in order, from an aligned frame, all writable: else it is not. */
+static void large_frames_are_found(struct kunit *test)
+{
+	struct ringlet_linear *linear = test->priv;
+	u64 gfn, bad[] = { 0, ringlet_linear_pte(0x40000 + 700, true),
+			   ringlet_linear_pte(0x40000, false) };
+	int i, at;
+
+	add(test, 512, 1024);
+	KUNIT_EXPECT_FALSE(test, ringlet_linear_large(linear, 512));
+	KUNIT_EXPECT_FALSE(test, ringlet_linear_large(linear, 0));
+	for (gfn = 512; gfn < 1536; gfn++) /* the second one is not aligned */
+		put(test, gfn,
+		    ringlet_linear_pte(0x40000 - 512 + gfn + (gfn >= 1024),
+				       true));
+	KUNIT_EXPECT_TRUE(test, ringlet_linear_large(linear, 512));
+	KUNIT_EXPECT_TRUE(test, ringlet_linear_large(linear, 1023));
+	KUNIT_EXPECT_FALSE(test, ringlet_linear_large(linear, 1024));
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		for (at = 512; at < 1024; at += 73) {
+			put(test, at, bad[i]);
+			KUNIT_EXPECT_FALSE(test,
+					   ringlet_linear_large(linear, 600));
+			put(test, at,
+			    ringlet_linear_pte(0x40000 - 512 + at, true));
+			KUNIT_EXPECT_TRUE(test,
+					  ringlet_linear_large(linear, 600));
+		}
+	for (gfn = 512; gfn < 1024; gfn++)
+		put(test, gfn, ringlet_linear_pte(0x40000 + gfn, false));
+	KUNIT_EXPECT_FALSE(test, ringlet_linear_large(linear, 512));
 }
 
 static void range_is_cleared(struct kunit *test, u64 first, u64 npages)
@@ -179,7 +224,8 @@ static struct kunit_case linear_test_cases[] = {
 	KUNIT_CASE(every_frame_has_its_place),
 	KUNIT_CASE(holes_read_as_zero),
 	KUNIT_CASE(slots_may_share_a_table),
-	KUNIT_CASE(nothing_beyond_the_end),
+	KUNIT_CASE(nothing_mapped_beyond_the_end),
+	KUNIT_CASE(large_frames_are_found),
 	KUNIT_CASE(ranges_are_cleared),
 	KUNIT_CASE(entries_are_the_switchers),
 	{}

@@ -22,6 +22,7 @@
 #define KERNEL_SLOT	(0xdef000 | RINGLET_TABLE_FLAGS)
 #define RECURSIVE	270
 #define PCID		3088
+#define LARGE		(0x40000000 | RINGLET_TABLE_FLAGS | RINGLET_PTE_D)
 #define LEAF		(0x123000 | RINGLET_TABLE_FLAGS | RINGLET_PTE_D)
 #define USER_GVA	0x00007f1234567000ULL
 #define TEXT_GVA	0x0000000000401000ULL
@@ -56,6 +57,12 @@ static struct found look(const struct ringlet_shadow *shadow, u64 *root,
 		found.nx |= entry >> 63;
 		if (level == 1 || !entry) {
 			found.leaf = entry;
+			return found;
+		}
+		/* A large leaf stands for the small one that it contains. */
+		if (level == 2 && (entry & RINGLET_PTE_PS)) {
+			found.leaf = (entry & ~RINGLET_PTE_PS) +
+				     (gva & (MIB2 - 1) & ~0xfffULL);
 			return found;
 		}
 		table = __va(entry & RINGLET_PTE_ADDR);
@@ -95,6 +102,16 @@ static void fill_upper(struct kunit *test, u64 gva)
 	struct ringlet_shadow *shadow = test->priv;
 
 	fill(test, &shadow->upper, gva, 1, LEAF);
+}
+
+static void fill_large(struct kunit *test, struct ringlet_half *half, u64 gva,
+		       int from, u64 value)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u64 *leaf = ringlet_tags_large_leaf(shadow, half, gva, from);
+
+	KUNIT_ASSERT_NOT_NULL(test, leaf);
+	WRITE_ONCE(*leaf, value | RINGLET_PTE_PS);
 }
 
 static void load(struct kunit *test, u64 cr3)
@@ -807,17 +824,117 @@ static void flush_range_in_a_large_page(struct kunit *test)
 {
 	struct ringlet_shadow *shadow = test->priv;
 	u64 base = USER_GVA & ~(MIB2 - 1);
-	u64 *top;
+	struct ringlet_half *half;
 
 	load(test, 0x1000 | 1);
-	top = shadow->current_tag->lower;
-	fill(test, top, base, 2, LEAF);
-	fill(test, top, base + MIB2 - 0x1000, 2, LEAF);
-	fill(test, top, base + MIB2, 1, LEAF);
+	half = &shadow->current_tag->lower;
+	fill(test, half, base, 2, LEAF);
+	fill(test, half, base + MIB2 - 0x1000, 2, LEAF);
+	fill(test, half, base + MIB2, 1, LEAF);
 	ringlet_tags_flush_range(shadow, 0x1000, base + 0x5000, base + 0x6000);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, base), 0);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, base + MIB2 - 0x1000), 0);
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, base + MIB2), LEAF);
+}
+
+/* ---- Large leaves ---- */
+
+static void large_leaf(struct kunit *test, u64 gva, bool upper, int from)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_half *half = upper ? &shadow->upper :
+					    &shadow->current_tag->lower;
+	u64 base = gva & ~(MIB2 - 1);
+	unsigned int count;
+
+	fill(test, half, base - 0x1000, 1, LEAF);
+	fill(test, half, base + MIB2, 1, LEAF);
+	count = half->count;
+	fill_large(test, half, gva, from, LARGE);
+	KUNIT_EXPECT_EQ(test, half->count, count);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base), LARGE);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base + 0x1ff000),
+			LARGE + 0x1ff000);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, base + 0x1000),
+			upper ? 0 : LARGE + 0x1000);
+	/* By any of its addresses, and nothing besides. */
+	enter(shadow);
+	ringlet_tags_flush_address(shadow, base + 0x123456);
+	KUNIT_EXPECT_TRUE(test, shadow->current_tag->stale);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base), 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base + 0x1ff000), 0);
+	if (from == 2) {
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base - 0x1000),
+				LEAF);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base + MIB2),
+				LEAF);
+	}
+	/* With a flush. */
+	fill_large(test, half, gva, from, LARGE);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base), LARGE);
+	if (upper)
+		ringlet_tags_flush_all(shadow);
+	else
+		ringlet_tags_flush_user(shadow);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, base), 0);
+	ringlet_tags_flush_all(shadow);
+}
+
+static void large_leaves(struct kunit *test)
+{
+	int from;
+
+	for (from = 2; from <= 3; from++) {
+		large_leaf(test, USER_GVA, false, from);
+		large_leaf(test, KERNEL_GVA, true, from);
+		large_leaf(test, DIRECT_GVA, true, from);
+	}
+}
+
+/* One INVLPG for a guest's 1 GiB page takes large leaves and small ones. */
+static void large_leaves_of_a_huge_page(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	fill_large(test, &shadow->upper, DIRECT_GVA, 3, LARGE);
+	fill_large(test, &shadow->upper, DIRECT_GVA + MIB2, 3, LARGE);
+	fill(test, &shadow->upper, DIRECT_GVA + 2 * MIB2, 3, LEAF);
+	ringlet_tags_flush_address(shadow, DIRECT_GVA + 5 * MIB2);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, DIRECT_GVA), 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, DIRECT_GVA + MIB2), 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, DIRECT_GVA + 2 * MIB2), 0);
+}
+
+/* Where one size takes the other's place the CPU must forget the other. */
+static void large_leaf_and_small_ones(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_half *half = &shadow->current_tag->lower;
+	unsigned long pages;
+
+	fill(test, half, USER_GVA, 1, LEAF);
+	pages = shadow->pages;
+	enter(shadow);
+	fill_large(test, half, USER_GVA, 2, LARGE);
+	KUNIT_EXPECT_EQ(test, shadow->pages, pages - 1);
+	expect_stale(test, 1);
+	/* Again, or with more rights, is nothing new. */
+	fill_large(test, half, USER_GVA + 0x1000, 2, LARGE);
+	expect_stale(test, 0);
+
+	fill(test, half, USER_GVA, 1, LEAF);
+	KUNIT_EXPECT_EQ(test, shadow->pages, pages);
+	expect_stale(test, 1);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA + 0x1000), 0);
+	load(test, 0x1000 | 1);
+	enter(shadow);
+	fill_large(test, &shadow->upper, KERNEL_GVA, 2, LARGE);
+	expect_stale(test, 0);
+	fill(test, &shadow->upper, KERNEL_GVA, 2, LEAF);
+	expect_stale(test, 3);
+	fill_large(test, &shadow->upper, KERNEL_GVA, 2, LARGE);
+	expect_stale(test, 3);
 }
 
 /* ---- A supervisor page in the lower half ---- */
@@ -934,6 +1051,150 @@ static void exit_frees_all(struct kunit *test)
 	ringlet_tags_exit(shadow);
 }
 
+/* ---- A CPU that caches all it can ---- */
+
+/* The first four are in the lower half. */
+static const u64 model_gvas[] = {
+	USER_GVA,   USER_GVA + 0x1000,	 USER_GVA ^ MIB2,   TEXT_GVA,
+	KERNEL_GVA, KERNEL_GVA + 0x1000, KERNEL_GVA ^ MIB2, DIRECT_GVA,
+};
+
+/* What it has cached, by root (two for each tag) and address. */
+struct model {
+	u32 seed;
+	bool clean[2 * RINGLET_TAGS];
+	struct found tlb[2 * RINGLET_TAGS][ARRAY_SIZE(model_gvas)];
+};
+
+static u32 any(struct model *model, u32 limit)
+{
+	model->seed = model->seed * 1664525 + 1013904223;
+	return (model->seed >> 8) % limit;
+}
+
+/* The guest's entry says less, or nothing, or is new: a leaf, if one lacks. */
+static void model_fill(struct kunit *test, struct model *model)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag = shadow->current_tag;
+	u64 gva = model_gvas[any(model, ARRAY_SIZE(model_gvas))];
+	u64 frame = (u64)any(model, 1 << 20) << 12;
+	struct ringlet_half *half = &shadow->upper;
+	int from = 1 + any(model, 3);
+	u64 flags = RINGLET_PTE_P | RINGLET_PTE_U | RINGLET_PTE_A;
+	bool user = any(model, 2);
+	u64 old;
+
+	if (!ringlet_upper_half(gva)) {
+		half = tag->split && !user ? &tag->klower : &tag->lower;
+		user = half == &tag->lower;
+	} else {
+		user = false;
+	}
+	old = user ? in_user_root(shadow, gva) : in_kernel_root(shadow, gva);
+	if (old && from < 3)
+		return;
+	if (old) /* the first write */
+		fill(test, half, gva, 1, old | RINGLET_PTE_W);
+	else if (from > 1 && any(model, 2))
+		fill_large(test, half, gva, from,
+			   (frame & ~(MIB2 - 1)) | flags);
+	else
+		fill(test, half, gva, from, frame | flags);
+}
+
+static void model_change(struct kunit *test, struct model *model)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u32 pcid = any(model, 12);
+	u64 gva;
+
+	switch (any(model, 20)) {
+	case 0:
+		load(test, 0x1000 * pcid | pcid);
+		break;
+	case 1 ... 4:
+		load(test, 0x1000 * pcid | pcid | NOFLUSH);
+		break;
+	case 5:
+		ringlet_tags_flush_user(shadow);
+		break;
+	case 6:
+		if (!any(model, 4))
+			ringlet_tags_flush_all(shadow);
+		break;
+	case 7 ... 9:
+		ringlet_tags_flush_address(
+			shadow, model_gvas[any(model, ARRAY_SIZE(model_gvas))]);
+		break;
+	case 10:
+		if (!any(model, 4))
+			ringlet_tags_split(shadow);
+		break;
+	case 11:
+		gva = model_gvas[any(model, 4)];
+		ringlet_tags_flush_range(shadow, 0x1000 * pcid, gva,
+					 any(model, 3) ? gva + 0x1000 : 0);
+		break;
+	default:
+		model_fill(test, model);
+	}
+}
+
+/* As ringlet_shadow_enter() does: a load without NOFLUSH forgets one PCID. */
+static void model_enter(struct ringlet_shadow *shadow, struct model *model)
+{
+	int tag = shadow->current_tag - shadow->tags, i;
+
+	if (shadow->changed)
+		for (i = 0; i < 2 * RINGLET_TAGS; i++)
+			model->clean[i] &= !shadow->tags[i / 2].stale;
+	enter(shadow);
+	for (i = 2 * tag; i < 2 * tag + 2; i++) {
+		if (!model->clean[i])
+			memset(model->tlb[i], 0, sizeof(model->tlb[i]));
+		model->clean[i] = true;
+	}
+}
+
+/* Is what the CPU would use what the tables say, or less? */
+static void model_access(struct kunit *test, struct model *model)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag = shadow->current_tag;
+	int which = any(model, ARRAY_SIZE(model_gvas)), user = any(model, 2);
+	struct found *cached =
+		&model->tlb[2 * (tag - shadow->tags) + user][which];
+	struct found now =
+		look(shadow, user ? tag->uroot : tag->kroot, model_gvas[which]);
+
+	if (cached->leaf) {
+		KUNIT_ASSERT_EQ(test, cached->leaf,
+				cached->leaf & (now.leaf | RINGLET_PTE_A));
+		KUNIT_ASSERT_EQ(test, cached->leaf & RINGLET_PTE_ADDR,
+				now.leaf & RINGLET_PTE_ADDR);
+		KUNIT_ASSERT_TRUE(test, cached->nx || !now.nx);
+	} else {
+		*cached = now;
+	}
+}
+
+static void cpu_that_caches_all_it_can(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct model *model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
+	int i, j;
+
+	KUNIT_ASSERT_NOT_NULL(test, model);
+	for (i = 0; i < 20000; i++) {
+		for (j = any(model, 4); j; j--)
+			model_change(test, model);
+		model_enter(shadow, model);
+		for (j = any(model, 8); j; j--)
+			model_access(test, model);
+	}
+}
+
 static int tags_test_init(struct kunit *test, bool la57)
 {
 	struct ringlet_shadow *shadow;
@@ -1003,6 +1264,10 @@ static void tags_test_exit(struct kunit *test)
 	KUNIT_CASE(large_pages),					\
 	KUNIT_CASE(large_page_becomes_small),				\
 	KUNIT_CASE(small_pages_beside_a_large_one),			\
+	KUNIT_CASE(large_leaves),					\
+	KUNIT_CASE(large_leaves_of_a_huge_page),			\
+	KUNIT_CASE(large_leaf_and_small_ones),				\
+	KUNIT_CASE(cpu_that_caches_all_it_can),				\
 	KUNIT_CASE(split_gives_the_kernel_its_own),			\
 	KUNIT_CASE(split_leaves_other_tags_alone),			\
 	KUNIT_CASE(split_flushes_address_in_both),			\
