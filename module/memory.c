@@ -92,6 +92,25 @@ int ringlet_read_gpte(void *context, u64 gpa, u64 *entry)
 	return 0;
 }
 
+/**
+ * ringlet_read_gptes() - read several entries of a guest page table
+ * @vm: whose
+ * @gpa: where, 8-byte aligned
+ * @entries: receives them
+ * @n: how many; they do not cross a page
+ *
+ * Return: 0; -EFAULT if that is not memory.
+ */
+int ringlet_read_gptes(struct ringlet_vm *vm, u64 gpa, u64 *entries, int n)
+{
+	unsigned long size = n * sizeof(*entries);
+	u64 __user *where = ringlet_gpa_to_user(vm, gpa, size);
+
+	if (!where || copy_from_user(entries, where, size))
+		return -EFAULT;
+	return 0;
+}
+
 static int set_bits(struct ringlet_vm *vm, struct ringlet_translation *t,
 		    int level, u64 bits)
 {

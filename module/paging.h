@@ -104,6 +104,8 @@ struct ringlet_walker {
 
 int ringlet_walk(const struct ringlet_walker *walker, u64 gva, u32 access,
 		 struct ringlet_translation *t);
+bool ringlet_walk_neighbour(const struct ringlet_translation *t, u64 gva,
+			    u64 gpte, struct ringlet_translation *n);
 u64 ringlet_make_spte(const struct ringlet_translation *t, u64 pfn,
 		      bool host_writable, bool private_nx);
 

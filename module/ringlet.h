@@ -337,6 +337,7 @@ bool ringlet_frames_large(struct ringlet_vm *vm, u64 gpa);
 int ringlet_map_frame(struct ringlet_vm *vm,
 		      const struct ringlet_translation *t, bool write,
 		      bool private_nx, bool large, u64 *leaf);
+int ringlet_read_gptes(struct ringlet_vm *vm, u64 gpa, u64 *entries, int n);
 int ringlet_read_gpte(void *context, u64 gpa, u64 *entry);
 int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t,
 			  bool write);

@@ -65,6 +65,8 @@
 /* A gigabyte of guest memory may have this many tables: 1/16 of it. */
 #define TABLES_PER_GB	16384
 #define TABLES_MIN	2048
+/* Leaves made together; as many guest entries as fill a cache line. */
+#define NEIGHBOURS	8
 /* Faults in a row that find their leaf in place; two are normal. */
 #define SPURIOUS_MAX	1000
 /* clang-format on */
@@ -130,6 +132,40 @@ static enum ringlet_next spurious(struct ringlet_vcpu *vcpu, u64 gva)
 	return RINGLET_RESUME;
 }
 
+/*
+ * Leaves for the pages around one that was just made, where the guest's entries
+ * have A set: such the CPU may cache without an access, and so may we.
+ */
+static void make_neighbours(struct ringlet_vcpu *vcpu,
+			    struct ringlet_half *half,
+			    const struct ringlet_translation *t)
+{
+	bool private_nx = half == &vcpu->shadow.current_tag->klower;
+	u64 gva = t->gva & ~(NEIGHBOURS * PAGE_SIZE - 1);
+	u64 gptes[NEIGHBOURS] = {};
+	struct ringlet_translation n;
+	u64 *leaf;
+	int i;
+
+	leaf = ringlet_tags_leaf(&vcpu->shadow, half, gva, t->level);
+	if (!leaf)
+		return;
+	if (t->level == 1 &&
+	    ringlet_read_gptes(vcpu->vm, t->entry_gpa[1] & ~(sizeof(gptes) - 1),
+			       gptes, NEIGHBOURS))
+		return;
+	for (i = 0; i < NEIGHBOURS; i++, gva += PAGE_SIZE) {
+		if (leaf[i] || gva == RINGLET_SHARED_VA ||
+		    gva == RINGLET_STATUS_VA ||
+		    !ringlet_walk_neighbour(t, gva, gptes[i], &n) ||
+		    n.user != t->user)
+			continue;
+		/* What is not memory, or not known yet, waits for its fault. */
+		ringlet_map_frame(vcpu->vm, &n, false, private_nx, false,
+				  &leaf[i]);
+	}
+}
+
 /* Make the leaf for a walk that the guest's tables allowed. */
 static int make_leaf(struct ringlet_vcpu *vcpu, struct ringlet_half *half,
 		     const struct ringlet_translation *t, u32 access)
@@ -154,6 +190,8 @@ static int make_leaf(struct ringlet_vcpu *vcpu, struct ringlet_half *half,
 	if (ret)
 		return ret;
 	trace_ringlet_fault(vcpu->id, t->gva, access, t->gpa, *leaf, "fill");
+	if (!large)
+		make_neighbours(vcpu, half, t);
 	return old == *leaf;
 }
 

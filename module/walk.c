@@ -28,6 +28,43 @@ int ringlet_walk(const struct ringlet_walker *walker, u64 gva, u32 access,
 }
 
 /**
+ * ringlet_walk_neighbour() - translate an address by what a walk has found
+ * @t: a walk that allowed its access
+ * @gva: an address in the same 2 MiB
+ * @gpte: its entry in the table that @t ended in; not used if that was a large
+ *	page's
+ * @n: receives the translation
+ *
+ * Return: true if a CPU may use and cache the entry without an access, which it
+ * may if Accessed is set on all levels (SDM vol. 3A, 4.10.2.3).
+ */
+bool ringlet_walk_neighbour(const struct ringlet_translation *t, u64 gva,
+			    u64 gpte, struct ringlet_translation *n)
+{
+	int level;
+
+	*n = *t;
+	n->gva = gva;
+	n->gpa = t->gpa - t->gva + gva;
+	if (t->level > 1)
+		return t->entry[t->level] & RINGLET_PTE_A;
+	n->entry[1] = gpte;
+	n->entry_gpa[1] = (t->entry_gpa[1] & RINGLET_PTE_ADDR) +
+			  8 * ringlet_index(gva, 1);
+	n->writable = true;
+	n->user = true;
+	n->nx = false;
+	for (level = 1; level <= RINGLET_LEVELS; level++) {
+		n->writable &= !!(n->entry[level] & RINGLET_PTE_W);
+		n->user &= !!(n->entry[level] & RINGLET_PTE_U);
+		n->nx |= !!(n->entry[level] & RINGLET_PTE_NX);
+	}
+	n->gpa = (gpte & RINGLET_PTE_ADDR) | (gva & 0xfff);
+	return (gpte & RINGLET_PTE_P) && (gpte & RINGLET_PTE_A) &&
+	       !reserved_bits_set(gpte, 1);
+}
+
+/**
  * ringlet_make_spte() - the shadow leaf for a translation
  * @t: a translation whose leaf has A set, and D if it was a write
  * @pfn: the host's frame

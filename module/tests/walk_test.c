@@ -408,6 +408,81 @@ static void spte_of_a_large_page(struct kunit *test)
 			0x1000 | P | U | A);
 }
 
+/*
+ * What is said of a neighbour without a walk is what a walk says, for any leaf
+ * below any tables: each row's tables with each row's leaf beside its own.
+ */
+static void neighbour(struct kunit *test, const struct walk_case *c, u64 gpte)
+{
+	struct walk_case beside = *c;
+	struct ringlet_translation t, n, w;
+	struct ringlet_walker walker = {
+		.cr3 = TABLE(4),
+		.read = read_entry,
+		.context = (void *)c,
+	};
+	u64 gva = walk_case_gva(c) ^ 0x3000;
+	bool may;
+
+	if (c->cr3 || ringlet_walk(&walker, walk_case_gva(c), c->access, &t))
+		return;
+	may = ringlet_walk_neighbour(&t, gva, gpte, &n);
+	if (t.level > 1) {
+		KUNIT_EXPECT_EQ(test, may,
+				!!(c->entry[t.level] & RINGLET_PTE_A));
+		gpte = c->entry[1];
+	} else {
+		KUNIT_EXPECT_TRUE(test, !may || (gpte & P && gpte & A));
+	}
+	beside.gva = gva;
+	beside.entry[1] = gpte;
+	walker.context = &beside;
+	if (ringlet_walk(&walker, gva, 0, &w)) {
+		KUNIT_EXPECT_FALSE(test, may && t.level == 1);
+		return;
+	}
+	if (t.level == 1)
+		KUNIT_EXPECT_EQ(test, may, !!(gpte & A));
+	KUNIT_EXPECT_EQ(test, n.level, w.level);
+	KUNIT_EXPECT_EQ(test, n.gva, w.gva);
+	KUNIT_EXPECT_EQ(test, n.gpa, w.gpa);
+	KUNIT_EXPECT_EQ(test, n.writable, w.writable);
+	KUNIT_EXPECT_EQ(test, n.user, w.user);
+	KUNIT_EXPECT_EQ(test, n.nx, w.nx);
+	KUNIT_EXPECT_EQ(test, n.entry[n.level], w.entry[w.level]);
+	KUNIT_EXPECT_EQ(test, n.entry_gpa[n.level], w.entry_gpa[w.level]);
+}
+
+static void neighbours_are_as_walked(struct kunit *test)
+{
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(walk_cases); i++)
+		for (j = 0; j < ARRAY_SIZE(walk_cases); j++) {
+			u64 gpte = walk_cases[j].entry[1];
+
+			neighbour(test, &walk_cases[i], gpte);
+			neighbour(test, &walk_cases[i], gpte | A);
+		}
+}
+
+static void neighbour_of_a_large_page(struct kunit *test)
+{
+	struct ringlet_translation n, t = {
+		.level = 2,
+		.gva = GVA,
+		.gpa = 0x40000000 | (GVA & 0x1fffff),
+		.entry[2] = P | A | PS | 0x40000000,
+	};
+
+	KUNIT_EXPECT_TRUE(test,
+			  ringlet_walk_neighbour(&t, GVA + 0x1000, ~0ULL, &n));
+	KUNIT_EXPECT_EQ(test, n.gpa, t.gpa + 0x1000);
+	t.entry[2] &= ~A;
+	KUNIT_EXPECT_FALSE(test,
+			   ringlet_walk_neighbour(&t, GVA + 0x1000, ~0ULL, &n));
+}
+
 static void addresses(struct kunit *test)
 {
 	KUNIT_EXPECT_TRUE(test, ringlet_canonical(0));
@@ -434,6 +509,8 @@ static struct kunit_case walk_test_cases[] = {
 	KUNIT_CASE(walk_passes_errors_on),
 	KUNIT_CASE_PARAM(spte_has_the_rights, spte_gen_params),
 	KUNIT_CASE(spte_of_a_large_page),
+	KUNIT_CASE(neighbours_are_as_walked),
+	KUNIT_CASE(neighbour_of_a_large_page),
 	KUNIT_CASE(addresses),
 	{}
 };
