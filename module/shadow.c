@@ -74,7 +74,8 @@
 static_assert(RINGLET_TAGS == RINGLET_ROOTS);
 static_assert(2 * RINGLET_TAGS <= RINGLET_PCID_GROUP);
 /* What a flush keeps must be less than what makes us flush. */
-static_assert(RINGLET_KEEP_UPPER + RINGLET_TAGS * RINGLET_KEEP_LOWER <
+static_assert(RINGLET_KEEP_UPPER +
+		      RINGLET_TAGS * (RINGLET_KEEP_LOWER + RINGLET_KEEP_SPLIT) <
 	      TABLES_MIN);
 
 /* The two leaves of the upper half that are not the guest's doing. */

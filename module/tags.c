@@ -233,13 +233,19 @@ static void flush_tag(struct ringlet_shadow *shadow, struct ringlet_tag *tag)
 {
 	bool relink = empty_half(shadow, &tag->lower, RINGLET_KEEP_LOWER);
 
-	if (tag->split) {
-		empty_half(shadow, &tag->klower, 0);
-		tag->split = false;
-		relink = true;
-	}
+	if (tag->split)
+		relink |= empty_half(shadow, &tag->klower, RINGLET_KEEP_SPLIT);
 	if (relink)
 		link_all(shadow, tag);
+	mark_stale(shadow, tag);
+}
+
+/* Undo ringlet_tags_split(). */
+static void join_tag(struct ringlet_shadow *shadow, struct ringlet_tag *tag)
+{
+	empty_half(shadow, &tag->klower, 0);
+	tag->split = false;
+	link_all(shadow, tag);
 	mark_stale(shadow, tag);
 }
 
@@ -295,8 +301,11 @@ int ringlet_tags_load_cr3(struct ringlet_shadow *shadow, u64 cr3)
 	} else if (tag->pcid != pcid || !(cr3 & CR3_NOFLUSH)) {
 		flush_tag(shadow, tag);
 	}
-	if (tag->pcid != pcid || tag->cr3 != base)
+	if (tag->pcid != pcid || tag->cr3 != base) {
 		shadow->changed = true;
+		if (tag->split)
+			join_tag(shadow, tag);
+	}
 	tag->pcid = pcid;
 	tag->cr3 = base;
 	shadow->current_tag = tag;
@@ -538,6 +547,10 @@ u64 *ringlet_tags_large_leaf(struct ringlet_shadow *shadow,
 /**
  * ringlet_tags_split() - give the kernel root a lower half of its own
  * @shadow: whose current tag needs it: the guest has a supervisor page there
+ *
+ * It has it until another address space takes the tag: what has mapped such a
+ * page once will do so again. (Linux patches its text through one, thousands of
+ * times at boot, with a flush each time.)
  */
 void ringlet_tags_split(struct ringlet_shadow *shadow)
 {

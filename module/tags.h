@@ -17,6 +17,7 @@
  * half (a process of Linux's has a dozen or two) and in the upper half.
  */
 #define RINGLET_KEEP_LOWER	64
+#define RINGLET_KEEP_SPLIT	16	/* of the kernel's own lower half */
 #define RINGLET_KEEP_UPPER	1024
 
 /* An entry that points to a table: all rights are in the leaf. */

@@ -190,6 +190,11 @@ static __always_inline int tables_for(const struct ringlet_window_state *s,
 	return level + 1;
 }
 
+static __always_inline bool split(const struct ringlet_window_state *s)
+{
+	return s->roots[s->current_root & (RINGLET_ROOTS - 1)].split;
+}
+
 /*
  * Addresses about which the module has more to say than the guest's tables; all
  * of them where the switcher has no view of these.
@@ -201,8 +206,9 @@ static __always_inline bool special(const struct ringlet_window_state *s,
 		return true;
 	if (!ringlet_canonical(gva))
 		return true;
+	/* If it is in two, only the kernel's is seen from the kernel root. */
 	if (!ringlet_upper_half(gva))
-		return s->roots[s->current_root & (RINGLET_ROOTS - 1)].split;
+		return split(s) && user_mode(s);
 	return user_mode(s) || gva < RINGLET_HOLE_END ||
 	       (gva & ~0xfffULL) == RINGLET_SHARED_VA ||
 	       (gva & ~0xfffULL) == RINGLET_STATUS_VA;
@@ -213,16 +219,17 @@ static __always_inline void fill(struct ringlet_window_state *s,
 				 const struct ringlet_translation *t)
 {
 	u64 frame = frame_of(s, t->gpa), spte, *entries[5];
+	bool lower = !ringlet_upper_half(t->gva);
 
 	if (!(frame & RINGLET_PTE_P))
 		leave();
 	/* A supervisor page below the split: the tag is to have two halves. */
-	if (!ringlet_upper_half(t->gva) && !t->user)
+	if (lower && !t->user && !split(s))
 		leave();
 	if (tables_for(s, t->gva, entries) != 2)
 		leave();
 	spte = ringlet_spte(t, (frame & RINGLET_PTE_ADDR) >> 12,
-			    frame & RINGLET_PTE_W, false);
+			    frame & RINGLET_PTE_W, lower && split(s));
 	/* Nothing is missing: the module knows why a fault may be spurious. */
 	if (*entries[1] == spte)
 		leave();
@@ -273,6 +280,8 @@ flush_address(struct ringlet_window_state *s)
 	int level, i;
 
 	if (s->gprs.rdi != RINGLET_FLUSH_ADDR || special(s, gva))
+		leave();
+	if (!ringlet_upper_half(gva) && split(s))
 		leave();
 	level = tables_for(s, gva, entries);
 	/* One INVLPG stands for all of a large page of the guest's. */

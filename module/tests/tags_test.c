@@ -984,24 +984,71 @@ static void split_flushes_address_in_both(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
 }
 
-static void flush_ends_a_split(struct kunit *test)
+/* A flush empties both halves, and leaves them two. */
+static void flush_keeps_a_split(struct kunit *test)
 {
 	struct ringlet_shadow *shadow = test->priv;
-	struct ringlet_tag *tag = shadow->current_tag;
+	struct ringlet_tag *tag;
+	unsigned long pages;
+	int i;
 
+	load(test, 0x1000 | 1);
+	tag = shadow->current_tag;
 	ringlet_tags_split(shadow);
 	fill(test, &tag->klower, TEXT_GVA, 1, LEAF);
+	fill_user(test, USER_GVA);
+	pages = shadow->pages;
+	for (i = 0; i < 2; i++) {
+		if (i)
+			load(test, 0x1000 | 1);
+		else
+			ringlet_tags_flush_user(shadow);
+		KUNIT_EXPECT_TRUE(test, tag->split);
+		KUNIT_EXPECT_EQ(test, shadow->pages, pages);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), 0);
+		fill(test, &tag->klower, TEXT_GVA, 1, LEAF);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), LEAF);
+		KUNIT_EXPECT_EQ(test, in_user_root(shadow, TEXT_GVA), 0);
+	}
+	for (i = 0; i < RINGLET_KEEP_SPLIT; i++)
+		fill(test, &tag->klower, i * GIB, 1, LEAF);
 	ringlet_tags_flush_user(shadow);
-	KUNIT_EXPECT_FALSE(test, tag->split);
-	/* Only the user's half keeps its tables. */
-	KUNIT_EXPECT_EQ(test, shadow->pages, tag->lower.count);
-	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
-	fill_user(test, TEXT_GVA);
-	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), LEAF);
-	KUNIT_EXPECT_TRUE(test, look(shadow, tag->kroot, TEXT_GVA).nx);
-	/* The next split begins with nothing of the last. */
-	ringlet_tags_split(shadow);
-	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
+	KUNIT_EXPECT_EQ(test, tag->klower.count, 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, GIB), 0);
+	KUNIT_EXPECT_TRUE(test, tag->split);
+}
+
+/* Whoever gets the tag next, by PCID or by CR3, begins with one. */
+static void another_address_space_ends_a_split(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	u64 next[] = { 0x2000 | 1, 0x3000 | 1 | NOFLUSH,
+		       0x3000 | (1 + RINGLET_TAGS) };
+	struct ringlet_tag *tag;
+	int i;
+
+	load(test, 0x1000 | 1);
+	tag = shadow->current_tag;
+	for (i = 0; i < ARRAY_SIZE(next); i++) {
+		ringlet_tags_flush_user(shadow);
+		ringlet_tags_split(shadow);
+		fill(test, &tag->klower, TEXT_GVA, 1, LEAF);
+		load(test, 0);
+		enter(shadow);
+		load(test, next[i]);
+		KUNIT_EXPECT_PTR_EQ(test, shadow->current_tag, tag);
+		KUNIT_EXPECT_FALSE(test, tag->split);
+		KUNIT_EXPECT_EQ(test, tag->klower.count, 0);
+		expect_stale(test, BIT(1));
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
+		fill_user(test, TEXT_GVA);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), LEAF);
+		KUNIT_EXPECT_TRUE(test, look(shadow, tag->kroot, TEXT_GVA).nx);
+		/* The next split begins with nothing of the last. */
+		ringlet_tags_split(shadow);
+		KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
+	}
 }
 
 /* ---- Counting and freeing ---- */
@@ -1271,7 +1318,8 @@ static void tags_test_exit(struct kunit *test)
 	KUNIT_CASE(split_gives_the_kernel_its_own),			\
 	KUNIT_CASE(split_leaves_other_tags_alone),			\
 	KUNIT_CASE(split_flushes_address_in_both),			\
-	KUNIT_CASE(flush_ends_a_split),					\
+	KUNIT_CASE(flush_keeps_a_split),				\
+	KUNIT_CASE(another_address_space_ends_a_split),			\
 	KUNIT_CASE(tables_are_counted),					\
 	KUNIT_CASE(exit_frees_all),					\
 	{}
