@@ -441,7 +441,8 @@ void payload_edge_hypercalls(void)
 				     (i & 1 ? RINGLET_FLUSH_ADDR :
 					      RINGLET_FLUSH_USER) :
 				     1000;
-		c.gpr[RSI] = nr == RINGLET_HC_CONSOLE ? 0 : USER_DATA;
+		/* INVLPG of the upper half the switcher serves, whatever is below. */
+		c.gpr[RSI] = nr == RINGLET_HC_CONSOLE ? 0 : FREE_KERNEL_VA;
 		if (!came(run(&c), &c, EXC_GP, 0, LOWER_END))
 			fail("that was hypercall %lld", nr);
 		same("CS", c.cs, RINGLET_KERNEL_CS);
