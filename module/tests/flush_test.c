@@ -109,7 +109,7 @@ static struct kunit_case cases[] = { KUNIT_CASE_PARAM(parse, parse_gen_params),
 				     {} };
 
 static struct kunit_suite suite = {
-	.name = "ringlet_flush",
+	.name = "ringlet-flush",
 	.test_cases = cases,
 };
 
