@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <asm/ldt.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -191,24 +192,41 @@ static void threads_clean(long n)
 /*
  * ---- One hypercall, from user space ----
  *
- * Forbidding RDTSC, and allowing it again, is one write to CR4 each, and in a
- * Ringlet guest that is one hypercall (SET_CR4) that does next to nothing. The
- * same call without a change, "hypercall-base", is everything but that.
+ * To give a TLS entry of the GDT another base is natively a store, and in a
+ * Ringlet guest one hypercall (LOAD_TLS) that does next to nothing. The same
+ * call without a change, "hypercall-base", is everything but that. There is no
+ * 64-bit system call for it; for a 32-bit one the descriptor is where the linker
+ * of a static program puts it, below 4 GiB.
  */
+static void set_tls(unsigned int base)
+{
+	static struct user_desc desc = {
+		.entry_number = 12,
+		.limit = 0xfffff,
+		.seg_32bit = 1,
+		.limit_in_pages = 1,
+		.useable = 1,
+	};
+	long ret = 243; /* i386's set_thread_area() */
+
+	desc.base_addr = base;
+	asm volatile("int $0x80"
+		     : "+a"(ret)
+		     : "b"(&desc)
+		     : "r8", "r9", "r10", "r11", "memory");
+	must(!ret, "set_thread_area");
+}
+
 static void hypercall_run(long n)
 {
-	for (long i = 0; i < n; i += 2) {
-		prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
-		prctl(PR_SET_TSC, PR_TSC_ENABLE);
-	}
+	for (long i = 0; i < n; i++)
+		set_tls(i & 1 ? 0x10000 : 0x20000);
 }
 
 static void hypercall_base_run(long n)
 {
-	for (long i = 0; i < n; i += 2) {
-		prctl(PR_SET_TSC, PR_TSC_ENABLE);
-		prctl(PR_SET_TSC, PR_TSC_ENABLE);
-	}
+	for (long i = 0; i < n; i++)
+		set_tls(0x10000);
 }
 
 /* clang-format off */
