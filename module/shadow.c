@@ -99,17 +99,19 @@ static int map_own_page(struct ringlet_vcpu *vcpu, u64 gva)
 static enum ringlet_next own_page_fault(struct ringlet_vcpu *vcpu, u64 gva,
 					u32 access)
 {
+	u64 page = gva & PAGE_MASK;
+
 	if (access & RINGLET_PF_I)
 		return ringlet_kill(
 			vcpu, "the guest kernel executed its %s page",
-			gva == RINGLET_SHARED_VA ? "shared" : "status");
-	if (gva == RINGLET_STATUS_VA && (access & RINGLET_PF_W)) {
+			page == RINGLET_SHARED_VA ? "shared" : "status");
+	if (page == RINGLET_STATUS_VA && (access & RINGLET_PF_W)) {
 		ringlet_left(vcpu, RINGLET_LEFT_PAGE_FAULT);
 		return ringlet_event_page_fault(vcpu, gva,
 						access | RINGLET_PF_P);
 	}
 	ringlet_left(vcpu, RINGLET_LEFT_FILL);
-	return map_own_page(vcpu, gva) ? -ENOMEM : RINGLET_RESUME;
+	return map_own_page(vcpu, page) ? -ENOMEM : RINGLET_RESUME;
 }
 
 /*
@@ -284,7 +286,7 @@ enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 	if (!ringlet_user_mode(vcpu) &&
 	    ((gva & PAGE_MASK) == RINGLET_SHARED_VA ||
 	     (gva & PAGE_MASK) == RINGLET_STATUS_VA))
-		return own_page_fault(vcpu, gva & PAGE_MASK, access);
+		return own_page_fault(vcpu, gva, access);
 	if (in_hole(gva)) {
 		ringlet_left(vcpu, RINGLET_LEFT_PAGE_FAULT);
 		return ringlet_event_page_fault(vcpu, gva, access);
