@@ -53,7 +53,7 @@ static const struct range host[] = {
 	{ 0xfffffffffe000000, 0x100000, 16 },
 	{ 0xffffffffff000000, 0x20000, 64 },		/* fixmap */
 	{ 0xffffffffff5fb000, 0x1000, 8 },		/* APIC, vsyscall */
-	{ 0xffffffffffffc000, 0x1000, 1 },
+	{ 0xffffffffffffb000, 0x1000, 1 },
 	{ 0xfffffffffffff000, 0x1000, 1 },
 };
 
@@ -180,6 +180,32 @@ void payload_contain_shared(void)
 	for (k = sizeof(struct ringlet_shared); k < PAGE_SIZE; k++)
 		same("a byte behind what is shared",
 		     ((volatile u8 *)shared())[k], 0);
+}
+
+/* The VM's status page: the kernel's to read, nobody's to write. */
+void payload_contain_status(void)
+{
+	struct context c = { 0 };
+	unsigned int k;
+	u64 va;
+
+	for (va = RINGLET_STATUS_VA; va < RINGLET_STATUS_VA + PAGE_SIZE;
+	     va += 0x7f8) {
+		same("gate", do_access(&c, false, READ, va)->gate, EXC_BP);
+		faults(false, WRITE, va, PF_P);
+		for (k = 0; k < 3; k++)
+			faults(true, k, va, 0);
+		invlpg(va);
+	}
+	/* The guest's own entry counts for nothing. */
+	map(RINGLET_STATUS_VA, page_with(30), FULL);
+	flush_all();
+	same("gate", do_access(&c, false, READ, RINGLET_STATUS_VA)->gate,
+	     EXC_BP);
+	if (c.gpr[RAX] == CONTENT(30))
+		fail("the status page is the guest's");
+	faults(false, WRITE, RINGLET_STATUS_VA, PF_P);
+	faults(true, WRITE, RINGLET_STATUS_VA, PF_P);
 }
 
 /* Addresses that hypercalls take are guest-physical, and all in one slot. */

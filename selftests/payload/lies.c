@@ -427,11 +427,13 @@ void payload_edge_hypercalls(void)
 	map_edge(EDGE, PTE_P);
 	load_cr3(space_new() | 5); /* so that 0 is not the only one known */
 	load_cr3(pgd);
-	for (i = 0; i < 2 * 20; i++) {
+	for (i = 0; i < 2 * (RINGLET_HC_COUNT + 4); i++) {
 		struct context c = kernel_context(lies_int3);
 
 		nr = i / 2;
-		if (nr == RINGLET_HC_IRET || nr == RINGLET_HC_HALT)
+		/* One that goes elsewhere, and those that sleep. */
+		if (nr == RINGLET_HC_IRET || nr == RINGLET_HC_HALT ||
+		    nr == RINGLET_HC_WAIT || nr == RINGLET_HC_VCPU_STOP)
 			continue;
 		c.rip = LOWER_END - 2;
 		c.gpr[RAX] = nr;
@@ -852,5 +854,13 @@ void payload_dead_shared_execute(void)
 	struct context c = kernel_context(lies_int3);
 
 	c.rip = RINGLET_SHARED_VA + 0x800;
+	run_to_death(c);
+}
+
+void payload_dead_status_execute(void)
+{
+	struct context c = kernel_context(lies_int3);
+
+	c.rip = RINGLET_STATUS_VA;
 	run_to_death(c);
 }
