@@ -4,10 +4,10 @@
  * put back after, and what the host is owed for what arrived meanwhile.
  *
  * Everything from ringlet_switch_to_guest()'s first line to its last runs with
- * interrupts off on one CPU: a visit to the guest. No MSR of ours stays behind: KVM samples LSTAR and
- * its kin when it enables a CPU and must never find our values there
- * (pitfalls 4), so they are written at entry and what was found is put back at
- * exit.
+ * interrupts off on one CPU: a visit to the guest. No MSR of ours stays behind:
+ * KVM samples LSTAR and its kin when it enables a CPU and must never find our
+ * values there (pitfalls 4), so they are written at entry and what was found is
+ * put back at exit.
  */
 #include "ringlet.h"
 
@@ -28,8 +28,6 @@ module_param(direct, bool, 0644);
 MODULE_PARM_DESC(
 	direct,
 	"serve system calls, returns and faults of guests in the switcher (default: Y)");
-
-void ringlet_call_host_gate(unsigned long handler);
 
 /*
  * MSRs that decide where and how ring 3 can enter ring 0, or that ring 3 can

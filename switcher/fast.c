@@ -318,10 +318,7 @@ flush_address(struct ringlet_window_state *s)
  *
  * Context: CPL 0, interrupts off, on a shadow root; see the head of this file.
  */
-void __noreturn ringlet_fast(struct ringlet_window_state *s);
-STACK_FRAME_NON_STANDARD(ringlet_fast);
-__section(".text.ringlet_switcher") void __noreturn
-	ringlet_fast(struct ringlet_window_state *s)
+void __noreturn ringlet_fast(struct ringlet_window_state *s)
 {
 	u64 vector = s->gprs.vector;
 
@@ -350,3 +347,6 @@ __section(".text.ringlet_switcher") void __noreturn
 	}
 	leave();
 }
+
+/* It has no end that objtool knows. */
+STACK_FRAME_NON_STANDARD(ringlet_fast);

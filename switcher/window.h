@@ -111,6 +111,7 @@
 
 #ifndef __ASSEMBLY__
 
+#include <linux/compiler.h>
 #include <linux/types.h>
 #include <asm/desc_defs.h>
 
@@ -261,6 +262,11 @@ extern char ringlet_stub_nmi[], ringlet_stub_mce[], ringlet_stub_db[];
 extern char ringlet_stub_df[], ringlet_lstar[], ringlet_cstar[];
 
 #define RINGLET_STUB_SIZE 16
+
+/* The switcher's C, jumped to by switch.S; what of switch.S is module text. */
+void __noreturn ringlet_fast(struct ringlet_window_state *s)
+	__section(".text.ringlet_switcher");
+void ringlet_call_host_gate(unsigned long handler);
 
 #endif /* !__ASSEMBLY__ */
 #endif

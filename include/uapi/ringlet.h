@@ -522,9 +522,10 @@ _Static_assert(sizeof(struct ringlet_memory) == 32, "struct ringlet_memory");
 _Static_assert(sizeof(struct ringlet_regs) == 192, "struct ringlet_regs");
 _Static_assert(sizeof(struct ringlet_run) == 1280, "struct ringlet_run");
 _Static_assert(sizeof(struct ringlet_info) == 112, "struct ringlet_info");
-_Static_assert(RINGLET_HC_IRET == 0 && RINGLET_HC_LOAD_CR3 == 2 &&
-		       RINGLET_HC_FLUSH_TLB == 3 && RINGLET_HC_DELIVER == 7,
-	       "hypercall numbers that assembler knows");
+_Static_assert(RINGLET_HC_IRET == 0, "known to assembler");
+_Static_assert(RINGLET_HC_LOAD_CR3 == 2, "known to assembler");
+_Static_assert(RINGLET_HC_FLUSH_TLB == 3, "known to assembler");
+_Static_assert(RINGLET_HC_DELIVER == 7, "known to assembler");
 
 #endif /* !__ASSEMBLY__ */
 #endif /* _UAPI_RINGLET_H */

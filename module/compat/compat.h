@@ -61,8 +61,7 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 #define ringlet_notifier_register preempt_notifier_register
 #define ringlet_notifier_unregister preempt_notifier_unregister
 #else
-struct preempt_notifier {
-};
+struct preempt_notifier {};
 
 struct preempt_ops {
 	void (*sched_in)(struct preempt_notifier *notifier, int cpu);

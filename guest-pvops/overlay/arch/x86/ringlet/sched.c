@@ -16,7 +16,9 @@
 #include <linux/static_call.h>
 
 #include <asm/paravirt.h>
-#include <asm/qspinlock.h>
+#ifdef CONFIG_PARAVIRT_SPINLOCKS
+#include <asm/qspinlock.h> /* not without SMP */
+#endif
 
 #include "ringlet.h"
 
