@@ -212,7 +212,7 @@
 	X(16, VCPU_START,  5, "vCPU, RIP, RSP, GS base, CR3")		\
 	X(17, VCPU_STOP,   0, "stop until VCPU_START")			\
 	X(18, SEND_IPI,    2, "mask of vCPUs, line")			\
-	X(19, FLUSH_VCPUS, 4, "mask of vCPUs, CR3, first address, last")	\
+	X(19, FLUSH_VCPUS, 4, "mask of vCPUs, CR3, start, end (0: all)")	\
 	X(20, WAIT,        1, "sleep until kicked; 1: set IF before")	\
 	X(21, KICK,        1, "vCPU whose WAIT ends, this or the next")	\
 	X(22, YIELD,       1, "vCPU that had better run than this one")
