@@ -13,7 +13,6 @@
 
 /* clang-format off */
 /* A code or data descriptor: S = 1 in the access byte at bits 47:40. */
-#define DESC_ACCESSED	BIT_ULL(40)
 #define DESC_CODE	BIT_ULL(43)
 #define DESC_S		BIT_ULL(44)
 #define DESC_DPL	GENMASK_ULL(46, 45)
@@ -38,18 +37,6 @@ bool ringlet_tls_valid(u64 descriptor)
 		return true;
 	return (descriptor & must) == must &&
 	       !(descriptor & (DESC_CODE | DESC_L));
-}
-
-/**
- * ringlet_tls_sane() - a valid TLS descriptor as it goes into the GDT
- * @descriptor: one that ringlet_tls_valid() took
- *
- * Return: the descriptor, accessed: the CPU would otherwise write the bit into
- * a GDT that it can only read.
- */
-u64 ringlet_tls_sane(u64 descriptor)
-{
-	return descriptor ? descriptor | DESC_ACCESSED : 0;
 }
 
 /**

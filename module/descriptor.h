@@ -10,9 +10,20 @@
 #include "../switcher/window.h"
 
 bool ringlet_tls_valid(u64 descriptor);
-u64 ringlet_tls_sane(u64 descriptor);
 u16 ringlet_sane_selector(const u64 *gdt, unsigned int entries, u16 selector);
 u64 ringlet_sane_dr7(u64 dr7);
+
+/**
+ * ringlet_tls_sane() - a valid TLS descriptor as it goes into the GDT
+ * @descriptor: one that ringlet_tls_valid() took
+ *
+ * Return: the descriptor, accessed: the CPU would otherwise write the bit into
+ * a GDT that it can only read.
+ */
+static inline u64 ringlet_tls_sane(u64 descriptor)
+{
+	return descriptor ? descriptor | BIT_ULL(40) : 0;
+}
 
 /**
  * ringlet_sane_rflags() - RFLAGS that the CPU may have while the guest runs

@@ -75,20 +75,25 @@ static enum ringlet_next hypercall_FLUSH_TLB(struct ringlet_vcpu *vcpu,
 	return RINGLET_RESUME;
 }
 
+/* Most are empty. */
+static __always_inline bool tls_valid(u64 descriptor)
+{
+	return !descriptor || ringlet_tls_valid(descriptor);
+}
+
 static enum ringlet_next hypercall_LOAD_TLS(struct ringlet_vcpu *vcpu,
 					    const u64 *args, u64 *result)
 {
-	int i;
+	u64 *tls = window_gdt(vcpu) + GDT_ENTRY_TLS_MIN;
 
-	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++) {
-		if (!ringlet_tls_valid(args[i])) {
-			*result = -EINVAL;
-			return RINGLET_RESUME;
-		}
+	BUILD_BUG_ON(GDT_ENTRY_TLS_ENTRIES != 3);
+	if (!tls_valid(args[0]) || !tls_valid(args[1]) || !tls_valid(args[2])) {
+		*result = -EINVAL;
+		return RINGLET_RESUME;
 	}
-	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
-		window_gdt(vcpu)[GDT_ENTRY_TLS_MIN + i] =
-			ringlet_tls_sane(args[i]);
+	tls[0] = ringlet_tls_sane(args[0]);
+	tls[1] = ringlet_tls_sane(args[1]);
+	tls[2] = ringlet_tls_sane(args[2]);
 	return RINGLET_RESUME;
 }
 
@@ -243,7 +248,14 @@ static enum ringlet_next hypercall_SET_DR(struct ringlet_vcpu *vcpu,
 static enum ringlet_next hypercall_SET_CR4(struct ringlet_vcpu *vcpu,
 					   const u64 *args, u64 *result)
 {
+	struct ringlet_window_state *state = vcpu->window.state;
+
 	vcpu->forbid_tsc = args[0] & X86_CR4_TSD;
+	/* The visit goes on: what it began with no longer holds. */
+	state->guest_cr4 &= ~(u64)X86_CR4_TSD;
+	state->ds_flags &= ~RINGLET_DS_TSD;
+	if (vcpu->forbid_tsc)
+		state->ds_flags |= RINGLET_DS_TSD;
 	return RINGLET_RESUME;
 }
 
@@ -306,15 +318,27 @@ static const hypercall_fn hypercalls[] = { RINGLET_HYPERCALLS(DISPATCH) };
  * neither sleeps nor enables interrupts nor takes a lock that may sleep on some
  * kernel (spinlock_t does with PREEMPT_RT), touches no guest memory but the
  * shared page, and leaves alone what is prepared once a visit: FPU, XCR0, debug
- * registers, roots, the switcher's inhibitors. So SET_DR, SET_CR4 and SET_GATE
- * are not among them.
+ * registers, roots, the switcher's inhibitors. So SET_DR and SET_GATE are not
+ * among them.
  */
 const u64 ringlet_hypercalls_at_once =
 	BIT_ULL(RINGLET_HC_IRET) | BIT_ULL(RINGLET_HC_LOAD_TLS) |
 	BIT_ULL(RINGLET_HC_LOAD_GS) | BIT_ULL(RINGLET_HC_DELIVER) |
 	BIT_ULL(RINGLET_HC_SET_TIMER) | BIT_ULL(RINGLET_HC_CLOCK) |
-	BIT_ULL(RINGLET_HC_CPUID) | BIT_ULL(RINGLET_HC_GET_DR);
+	BIT_ULL(RINGLET_HC_CPUID) | BIT_ULL(RINGLET_HC_GET_DR) |
+	BIT_ULL(RINGLET_HC_SET_CR4);
 static_assert(RINGLET_HC_COUNT <= 64);
+
+/* Nothing of it survives the function, which may put results in their place. */
+static noinline enum ringlet_next traced(struct ringlet_vcpu *vcpu, u64 nr,
+					 const u64 *args, u64 *result)
+{
+	const u64 a0 = args[0], a1 = args[1], a2 = args[2];
+	enum ringlet_next next = hypercalls[nr](vcpu, args, result);
+
+	trace_ringlet_hypercall(vcpu->id, nr, a0, a1, a2, *result);
+	return next;
+}
 
 /**
  * ringlet_hypercall() - SYSCALL in guest kernel mode
@@ -325,10 +349,14 @@ static_assert(RINGLET_HC_COUNT <= 64);
 enum ringlet_next ringlet_hypercall(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_gprs *gprs = ringlet_gprs(vcpu);
-	const u64 args[5] = { gprs->rdi, gprs->rsi, gprs->rdx, gprs->r10,
-			      gprs->r8 };
+	const u64 *args = &gprs->rdi;
 	u64 nr = gprs->rax, result = 0;
 	enum ringlet_next next;
+
+	BUILD_BUG_ON(&gprs->rsi != &gprs->rdi + 1);
+	BUILD_BUG_ON(&gprs->rdx != &gprs->rdi + 2);
+	BUILD_BUG_ON(&gprs->r10 != &gprs->rdi + 3);
+	BUILD_BUG_ON(&gprs->r8 != &gprs->rdi + 4);
 
 	ringlet_left(vcpu, RINGLET_LEFT_HYPERCALL);
 	if (nr >= ARRAY_SIZE(hypercalls)) {
@@ -336,9 +364,10 @@ enum ringlet_next ringlet_hypercall(struct ringlet_vcpu *vcpu)
 		return RINGLET_RESUME;
 	}
 	nr = array_index_nospec(nr, ARRAY_SIZE(hypercalls));
-	next = hypercalls[nr](vcpu, args, &result);
-	trace_ringlet_hypercall(vcpu->id, nr, args[0], args[1], args[2],
-				result);
+	if (trace_ringlet_hypercall_enabled())
+		next = traced(vcpu, nr, args, &result);
+	else
+		next = hypercalls[nr](vcpu, args, &result);
 	gprs->rax = result;
 	return next;
 }

@@ -111,6 +111,9 @@ enum ringlet_next ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...)
 	va_list args;
 	int n;
 
+	/* Within a visit only the switcher knows the guest's CR3. */
+	if (vcpu->mode == RINGLET_IN_GUEST)
+		ringlet_shadow_leave(vcpu);
 	va_start(args, why);
 	n = vscnprintf(run->message, sizeof(run->message), why, args);
 	va_end(args);
@@ -248,9 +251,11 @@ static __always_inline enum ringlet_next before_entry(struct ringlet_vcpu *vcpu)
 {
 	enum ringlet_next next;
 
-	next = ringlet_smp_nmi(vcpu);
-	if (next)
-		return next;
+	if (vcpu->nmi_pending) {
+		next = ringlet_smp_nmi(vcpu);
+		if (next)
+			return next;
+	}
 	if (ringlet_event_pending(vcpu)) {
 		next = ringlet_event_interrupt(vcpu);
 		if (next)

@@ -178,14 +178,14 @@ SYM_CODE_START(ringlet_enter)
 	popq	%rbp
 	popq	%rbx
 	popq	%r11
-	popq	%r10
 	popq	%r9
-	popq	%r8
-	popq	%rax
 	popq	%rcx
-	popq	%rdx
-	popq	%rsi
+	popq	%rax
 	popq	%rdi
+	popq	%rsi
+	popq	%rdx
+	popq	%r10
+	popq	%r8
 	addq	$16, %rsp		/* vector, error */
 /* With all but RIP to SS in registers; RSP points to those. */
 .Lregisters_live:
@@ -228,14 +228,14 @@ SYM_CODE_END(ringlet_enter)
 .endm
 
 .macro PUSH_GPRS
-	pushq	%rdi
-	pushq	%rsi
-	pushq	%rdx
-	pushq	%rcx
-	pushq	%rax
 	pushq	%r8
-	pushq	%r9
 	pushq	%r10
+	pushq	%rdx
+	pushq	%rsi
+	pushq	%rdi
+	pushq	%rax
+	pushq	%rcx
+	pushq	%r9
 	pushq	%r11
 	pushq	%rbx
 	pushq	%rbp

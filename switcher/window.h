@@ -119,11 +119,12 @@
  * struct ringlet_gprs - the guest's registers, in the order they are pushed
  *
  * The end of the structure is the window TSS's RSP0: the CPU itself pushes
- * SS to RIP (and the error code) into place.
+ * SS to RIP (and the error code) into place. The five that hold a hypercall's
+ * arguments are next to one another, so that they are an array as they are.
  */
 struct ringlet_gprs {
-	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
-	u64 rax, rcx, rdx, rsi, rdi;
+	u64 r15, r14, r13, r12, rbp, rbx, r11, r9, rcx, rax;
+	u64 rdi, rsi, rdx, r10, r8;
 	u64 vector, error;
 	u64 rip, cs, rflags, rsp, ss;
 };
