@@ -75,15 +75,8 @@ void __user *ringlet_gpa_to_user(struct ringlet_vm *vm, u64 gpa,
 	return (void __user *)(slot->hva + offset);
 }
 
-/**
- * ringlet_read_gpte() - read an entry of a guest page table
- * @context: the struct ringlet_vm
- * @gpa: where, 8-byte aligned
- * @entry: receives it
- *
- * Return: 0; -EFAULT if that is not memory.
- */
-int ringlet_read_gpte(void *context, u64 gpa, u64 *entry)
+/* For ringlet_walk(); -EFAULT if that is not memory. */
+static int read_gpte(void *context, u64 gpa, u64 *entry)
 {
 	u64 __user *where = ringlet_gpa_to_user(context, gpa, sizeof(*entry));
 
@@ -157,6 +150,27 @@ int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t,
 }
 
 /**
+ * ringlet_walk_guest() - ringlet_walk() in a vCPU's current address space
+ * @vcpu: whose
+ * @gva: the address, canonical
+ * @access: RINGLET_PF_W, _U, _I: what is being done
+ * @t: receives the translation, or the fault's error code
+ *
+ * Return: as ringlet_walk().
+ */
+int ringlet_walk_guest(struct ringlet_vcpu *vcpu, u64 gva, u32 access,
+		       struct ringlet_translation *t)
+{
+	struct ringlet_walker walker = {
+		.cr3 = vcpu->shadow.current_tag->cr3,
+		.read = read_gpte,
+		.context = vcpu->vm,
+	};
+
+	return ringlet_walk(&walker, gva, access, t);
+}
+
+/**
  * ringlet_read_guest() - read guest memory at a virtual address
  * @vcpu: whose current mode and address space
  * @gva: address
@@ -168,11 +182,6 @@ int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t,
 int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data,
 		       unsigned int len)
 {
-	struct ringlet_walker walker = {
-		.cr3 = vcpu->shadow.current_tag->cr3,
-		.read = ringlet_read_gpte,
-		.context = vcpu->vm,
-	};
 	struct ringlet_translation t;
 	void __user *where;
 	unsigned int n;
@@ -182,9 +191,9 @@ int ringlet_read_guest(struct ringlet_vcpu *vcpu, u64 gva, void *data,
 		n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gva));
 		if (!ringlet_canonical(gva))
 			return 1;
-		ret = ringlet_walk(&walker, gva,
-				   ringlet_user_mode(vcpu) ? RINGLET_PF_U : 0,
-				   &t);
+		ret = ringlet_walk_guest(
+			vcpu, gva, ringlet_user_mode(vcpu) ? RINGLET_PF_U : 0,
+			&t);
 		if (ret)
 			return ret;
 		where = ringlet_gpa_to_user(vcpu->vm, t.gpa, n);

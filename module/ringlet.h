@@ -338,7 +338,8 @@ int ringlet_map_frame(struct ringlet_vm *vm,
 		      const struct ringlet_translation *t, bool write,
 		      bool private_nx, bool large, u64 *leaf);
 int ringlet_read_gptes(struct ringlet_vm *vm, u64 gpa, u64 *entries, int n);
-int ringlet_read_gpte(void *context, u64 gpa, u64 *entry);
+int ringlet_walk_guest(struct ringlet_vcpu *vcpu, u64 gva, u32 access,
+		       struct ringlet_translation *t);
 int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t,
 			  bool write);
 int ringlet_memory_map(struct ringlet_vm *vm);

@@ -235,14 +235,9 @@ static bool beyond_user(struct ringlet_vcpu *vcpu, u64 gva)
 static int walk(struct ringlet_vcpu *vcpu, u64 gva, u32 access,
 		struct ringlet_translation *t)
 {
-	struct ringlet_walker walker = {
-		.cr3 = vcpu->shadow.current_tag->cr3,
-		.read = ringlet_read_gpte,
-		.context = vcpu->vm,
-	};
 	int ret;
 
-	ret = ringlet_walk(&walker, gva, access, t);
+	ret = ringlet_walk_guest(vcpu, gva, access, t);
 	if (ret)
 		return ret;
 	if (beyond_user(vcpu, gva)) {

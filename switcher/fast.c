@@ -190,9 +190,15 @@ static __always_inline int tables_for(const struct ringlet_window_state *s,
 	return level + 1;
 }
 
+static __always_inline const struct ringlet_root *
+current_root(const struct ringlet_window_state *s)
+{
+	return &s->roots[s->current_root & (RINGLET_ROOTS - 1)];
+}
+
 static __always_inline bool split(const struct ringlet_window_state *s)
 {
-	return s->roots[s->current_root & (RINGLET_ROOTS - 1)].split;
+	return current_root(s)->split;
 }
 
 /*
@@ -252,10 +258,8 @@ static __always_inline void __noreturn page_fault(struct ringlet_window_state *s
 		access |= RINGLET_PF_U;
 		load_cr3(s->kroot);
 	}
-	ret = ringlet_walk_by(
-		read_gpte, s,
-		s->roots[s->current_root & (RINGLET_ROOTS - 1)].cr3, gva,
-		access, &t);
+	ret = ringlet_walk_by(read_gpte, s, current_root(s)->cr3, gva, access,
+			      &t);
 	if (ret < 0)
 		leave();
 	if (ret) {
