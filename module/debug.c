@@ -25,6 +25,7 @@ static int counters_show(struct seq_file *m, void *unused)
 	u64 exits[RINGLET_LEFT_COUNT] = {}, total = 0, halts = 0, tables = 0;
 	u64 polled = 0, waits = 0, ipis = 0, remote = 0, flush_waits = 0;
 	u64 fills = 0, events = 0, flushes = 0, retries = 0;
+	u64 vm_barriers = 0, launcher_barriers = 0;
 	const struct ringlet_window_state *state;
 	struct ringlet_vcpu *vcpu;
 	int i, reason;
@@ -43,6 +44,8 @@ static int counters_show(struct seq_file *m, void *unused)
 		ipis += READ_ONCE(vcpu->ipis);
 		remote += READ_ONCE(vcpu->remote_flushes);
 		flush_waits += READ_ONCE(vcpu->flush_waits);
+		vm_barriers += READ_ONCE(vcpu->vm_barriers);
+		launcher_barriers += READ_ONCE(vcpu->launcher_barriers);
 		tables += READ_ONCE(vcpu->shadow.pages);
 		state = vcpu->window.state;
 		fills += READ_ONCE(state->fast_filled);
@@ -63,6 +66,8 @@ static int counters_show(struct seq_file *m, void *unused)
 		m,
 		"direct_fills %llu\ndirect_events %llu\ndirect_flushes %llu\ndirect_retries %llu\n",
 		fills, events, flushes, retries);
+	seq_printf(m, "vm_barriers %llu\nlauncher_barriers %llu\n", vm_barriers,
+		   launcher_barriers);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(counters);
@@ -93,9 +98,10 @@ void ringlet_debug_remove_vm(struct ringlet_vm *vm)
 /**
  * ringlet_debug_init() - make the directory
  */
-void ringlet_debug_init(void)
+void __init ringlet_debug_init(void)
 {
 	root = debugfs_create_dir("ringlet", NULL);
+	ringlet_speculation_init(root);
 }
 
 /**

@@ -105,6 +105,7 @@ struct ringlet_memslot {
  * @nr_vcpus: made so far
  * @nr_guest_vcpus: of these, numbered from 0 without a gap
  * @status: the status page, see the uapi header
+ * @number: of all VMs since the module was loaded, from 1
  * @dead: the guest ended; RUN is refused
  * @debugfs: directory with the counters
  */
@@ -124,6 +125,7 @@ struct ringlet_vm {
 	int nr_vcpus;
 	u32 nr_guest_vcpus;
 	struct ringlet_status *status;
+	u64 number;
 	bool dead;
 	struct dentry *debugfs;
 };
@@ -224,6 +226,9 @@ enum ringlet_next {
  * @ipis: interrupts and NMIs sent to vCPUs
  * @remote_flushes: flushes asked of vCPUs
  * @flush_waits: of these, for how many it had to wait
+ * @trained: the guest ran since RUN last returned
+ * @vm_barriers: IBPBs after another VM
+ * @launcher_barriers: IBPBs before RUN returned
  */
 struct ringlet_vcpu {
 	struct ringlet_vm *vm;
@@ -276,6 +281,9 @@ struct ringlet_vcpu {
 	u64 ipis;
 	u64 remote_flushes;
 	u64 flush_waits;
+	bool trained;
+	u64 vm_barriers;
+	u64 launcher_barriers;
 };
 
 /* vcpu.c: the run loop */
@@ -396,6 +404,11 @@ bool ringlet_emulate(struct ringlet_vcpu *vcpu, enum ringlet_next *next);
 enum ringlet_next ringlet_emulate_mmio(struct ringlet_vcpu *vcpu, u64 gpa);
 void ringlet_emulate_mmio_done(struct ringlet_vcpu *vcpu);
 u64 *ringlet_gpr(struct ringlet_vcpu *vcpu, unsigned int reg);
+
+/* speculation.c: barriers between guests, and between guest and launcher */
+void ringlet_speculation_init(struct dentry *debugfs);
+void ringlet_speculation_enter(struct ringlet_vcpu *vcpu);
+void ringlet_speculation_launcher(struct ringlet_vcpu *vcpu);
 
 /* debug.c: counters */
 void ringlet_debug_init(void);

@@ -393,6 +393,7 @@ void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu)
 	BUILD_BUG_ON((int)RINGLET_VECTOR_SYSCALL32 != RINGLET_GATE_SYSCALL32);
 
 	prepare_visit(vcpu);
+	ringlet_speculation_enter(vcpu);
 	ringlet_fpu_load(vcpu);
 	load_guest_debug(vcpu, &host);
 	load_guest_msrs(vcpu, &host);

@@ -423,6 +423,7 @@ int ringlet_vcpu_run(struct ringlet_vcpu *vcpu)
 	ringlet_sched_begin(vcpu);
 	ret = run(vcpu);
 	ringlet_sched_end(vcpu);
+	ringlet_speculation_launcher(vcpu);
 	return ret;
 }
 

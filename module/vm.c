@@ -15,6 +15,8 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+static atomic64_t vms = ATOMIC64_INIT(0);
+
 /**
  * ringlet_vm_create() - make a VM for the calling process
  *
@@ -43,6 +45,7 @@ struct ringlet_vm *ringlet_vm_create(void)
 		kfree(vm);
 		return ERR_PTR(ret);
 	}
+	vm->number = atomic64_inc_return(&vms);
 	ringlet_notifier_inc();
 	ringlet_debug_add_vm(vm);
 	return vm;

@@ -420,6 +420,7 @@ int ringlet_window_create(struct ringlet_vcpu *vcpu)
 	set_desc_ptr(&window->state->guest_idtr,
 		     window->base + RINGLET_WINDOW_IDT, PAGE_SIZE);
 	window->state->verw_selector = __KERNEL_DS;
+	window->state->untrain = (unsigned long)ringlet_untrain;
 	set_pcid(window);
 
 	/* The same table in all trees: the launcher's and the vCPU's own. */

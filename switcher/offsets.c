@@ -46,6 +46,7 @@ int main(void)
 	DEFINE(ROOT_UROOT, offsetof(struct ringlet_root, uroot));
 	DEFINE(ROOT_SHIFT, ilog2(sizeof(struct ringlet_root)));
 	STATE(VERW_SELECTOR, verw_selector);
+	STATE(UNTRAIN, untrain);
 	STATE(GUEST_CR3, guest_cr3);
 	STATE(FIRST_CR3, first_cr3);
 	STATE(GUEST_CR4, guest_cr4);

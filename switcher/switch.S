@@ -40,7 +40,6 @@
 #include <linux/objtool.h>
 #include <asm/alternative.h>
 #include <asm/asm-offsets.h>
-#include <asm/cpufeatures.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/processor-flags.h>
@@ -50,6 +49,7 @@
 #include <asm/unwind_hints.h>
 #include "../include/uapi/ringlet.h"
 #include "../module/compat/asm.h"
+#include "../module/compat/features.h"
 #include "offsets.h"
 #include "window.h"
 
@@ -195,7 +195,7 @@ SYM_CODE_START(ringlet_enter)
 	 * operand with a writable data selector; it changes only ZF, which
 	 * IRETQ sets.
 	 */
-	ALTERNATIVE "jmp .Liretq", "", X86_FEATURE_CLEAR_CPU_BUF
+	ALTERNATIVE "jmp .Liretq", "", RINGLET_IF_VERW
 	verw	S(VERW_SELECTOR)
 .Liretq:
 	cmpl	$0, S(PENDING)
@@ -206,6 +206,7 @@ SYM_CODE_START(ringlet_enter)
 	cmpl	$0, S(PENDING)
 	jne	.Lleave_sysret
 	sysretq
+	int3				/* nothing to speculate into */
 .Lto_guest_end:
 SYM_CODE_END(ringlet_enter)
 
@@ -319,35 +320,35 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	/* From here NMIs are the host's own business again. */
 	movq	S(HOST_RSP), %rsp
 	/*
-	 * Before the first RET. A guest kernel's return addresses look like
-	 * ours, which Linux's own rule for user mode ("user space can only
-	 * insert user space addresses into the RSB") does not foresee: stuff
-	 * the RSB, SMEP or not, wherever Linux does at a context switch, which
-	 * is wherever Spectre v2 is mitigated at all. RSB_VMEXIT would be too
-	 * little: with eIBRS the CPU keeps a VMX guest's entries away, and
-	 * ours is none. On parts that train returns through the BTB (Retbleed,
-	 * SRSO) the untraining sequence is a call that cannot reach the kernel
-	 * from this address: an IBPB does the same, inline. Legacy IBRS must
-	 * be written anew at each entry to the kernel to take effect.
+	 * Against speculation, before the first RET and the first indirect
+	 * branch. Which of these a host asks for, compat/features.h knows.
+	 * Inline, because no call reaches the kernel from this address.
 	 */
-	ALTERNATIVE "", "jmp .Libpb", X86_FEATURE_UNRET
-	ALTERNATIVE "", "jmp .Libpb", X86_FEATURE_SRSO
-	ALTERNATIVE "", "jmp .Libpb", X86_FEATURE_SRSO_ALIAS
-	ALTERNATIVE "", "jmp .Libpb", X86_FEATURE_ENTRY_IBPB
-	jmp	.Lskip_ibpb
-.Libpb:
+	ALTERNATIVE_2 "jmp .Lskip_ibpb", "", RINGLET_IF_IBPB, "", RINGLET_OR_IBPB
 	movl	$MSR_IA32_PRED_CMD, %ecx
 	movl	$PRED_CMD_IBPB, %eax
 	xorl	%edx, %edx
 	wrmsr
 .Lskip_ibpb:
-	ALTERNATIVE "jmp .Lskip_ibrs", "", X86_FEATURE_KERNEL_IBRS
+	/* Legacy IBRS must be written anew at each entry to take effect. */
+	ALTERNATIVE "jmp .Lskip_ibrs", "", RINGLET_IF_IBRS
 	movl	$MSR_IA32_SPEC_CTRL, %ecx
 	rdmsr
 	orl	$SPEC_CTRL_IBRS, %eax
 	wrmsr
 .Lskip_ibrs:
-	ALTERNATIVE "jmp .Lskip_rsb", "", X86_FEATURE_RSB_CTXSW
+	ALTERNATIVE_2 "", "call ringlet_clear_bhb", RINGLET_IF_BHB,		\
+		      "call ringlet_clear_bhb", RINGLET_OR_BHB
+	/*
+	 * A guest kernel's return addresses look like ours, which Linux's own
+	 * rule for user mode ("user space can only insert user space addresses
+	 * into the RSB") does not foresee: stuff the RSB, SMEP or not, wherever
+	 * Spectre v2 is mitigated at all. RSB_VMEXIT would be too little: with
+	 * eIBRS the CPU keeps a VMX guest's entries away, and ours is none.
+	 * Call depth tracking needs nothing else: its count is that of before,
+	 * and 32 good entries are at least what it can stand for.
+	 */
+	ALTERNATIVE_2 "jmp .Lskip_rsb", "", RINGLET_IF_RSB, "", RINGLET_OR_RSB
 	STUFF_RSB
 .Lskip_rsb:
 	popq	%r15
@@ -356,11 +357,73 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	popq	%r12
 	popq	%rbx
 	popq	%rbp
-	/* Not RET: the return thunk is a relative jump that ends nowhere here. */
+	/*
+	 * Parts that train returns through the BTB (Retbleed, SRSO) have the
+	 * kernel's untraining sequence before the first RET. It is a call, out
+	 * of reach from here, and so is any direct jump: IRETQ is no predicted
+	 * branch. It also unblocks NMIs, after an exit by one; the host's entry
+	 * copes with one inside another, and `int $2` still follows.
+	 */
+	ALTERNATIVE_2 "jmp .Lret", "", RINGLET_IF_UNTRAIN, "", RINGLET_OR_UNTRAIN
+	movq	%rsp, %rax
+	pushq	$__KERNEL_DS
+	pushq	%rax
+	pushfq
+	pushq	$__KERNEL_CS
+	pushq	S(UNTRAIN)
+	iretq
+	/*
+	 * Not RET: the return thunk is a relative jump that ends nowhere here.
+	 * In the upper half of a cache line, where ITS does not reach it.
+	 */
+	.balign 64, 0xcc
+	.skip	32, 0xcc
+.Lret:
 	ANNOTATE_UNRET_SAFE
 	ret
 	int3
 SYM_CODE_END(ringlet_leave)
+
+/*
+ * Intel's sequence that overwrites the branch history ("Branch History
+ * Injection", software sequence; Linux has it as clear_bhb_loop): its shape is
+ * what was validated. The returns lie in upper halves of cache lines, for ITS.
+ * On the host's stack; changes RAX and RCX. Its calls are not what objtool
+ * expects of calls.
+ */
+SYM_FUNC_START_LOCAL(ringlet_clear_bhb)
+	movl	$5, %ecx
+	ANNOTATE_INTRA_FUNCTION_CALL
+	call	.Lbhb_outer
+	jmp	.Lbhb_end
+	.balign 64, 0xcc
+	.skip	32 - (.Lbhb_outer_end - .Lbhb_outer), 0xcc
+.Lbhb_outer:
+	ANNOTATE_INTRA_FUNCTION_CALL
+	call	.Lbhb_inner
+.Lbhb_outer_end:
+	ANNOTATE_UNRET_SAFE
+	ret
+	.balign 64, 0xcc
+	.skip	32 - (.Lbhb_inner_end - .Lbhb_inner), 0xcc
+.Lbhb_inner:
+	movl	$5, %eax
+1:	jmp	2f
+	nop
+2:	subl	$1, %eax
+	jnz	1b
+	subl	$1, %ecx
+	jnz	.Lbhb_outer
+.Lbhb_inner_end:
+	ANNOTATE_UNRET_SAFE
+	ret
+.Lbhb_end:
+	lfence
+	ANNOTATE_UNRET_SAFE
+	ret
+	int3
+SYM_FUNC_END(ringlet_clear_bhb)
+STACK_FRAME_NON_STANDARD ringlet_clear_bhb
 
 /* What an exception would have pushed. */
 .macro SYSCALL_FRAME cs:req vector:req
@@ -789,6 +852,18 @@ SYM_CODE_END(ringlet_fast_leave)
 .Lfast_text:
 
 /*
+ * Host, module text: where the switcher's IRETQ goes on parts whose returns
+ * must be untrained. RSP points to ringlet_enter()'s return address.
+ */
+	.text
+SYM_CODE_START(ringlet_untrain)
+	UNWIND_HINT_FUNC
+	ANNOTATE_NOENDBR		/* by IRETQ */
+	CALL_UNTRAIN_RET
+	RET
+SYM_CODE_END(ringlet_untrain)
+
+/*
  * void ringlet_call_host_gate(unsigned long handler)
  *
  * Host, module text. Hand an interrupt that arrived in the guest to the host's
@@ -798,7 +873,6 @@ SYM_CODE_END(ringlet_fast_leave)
  * interrupts enabled, and the context that was really interrupted, the guest,
  * had. Returns with interrupts on. The caller holds preemption off.
  */
-	.text
 SYM_FUNC_START(ringlet_call_host_gate)
 	pushq	%rbp
 	movq	%rsp, %rbp

@@ -166,6 +166,7 @@ struct ringlet_root {
  * @spill: a register of the CR3 switch
  * @gates: guest kernel's entry points, by ringlet_gate_index()
  * @verw_selector: a writable data selector, for VERW
+ * @untrain: address of ringlet_untrain in the module
  * @guest_cr3: shadow root to load, with PCID
  * @first_cr3: loaded before that, only to flush its PCID; 0 if that is not
  *	needed
@@ -221,6 +222,7 @@ struct ringlet_window_state {
 	u64 spill;
 	u64 gates[RINGLET_GATES];
 	u16 verw_selector;
+	u64 untrain;
 	u64 guest_cr3;
 	u64 first_cr3;
 	u64 noflush;
@@ -261,6 +263,7 @@ extern char ringlet_text_start[], ringlet_text_end[];
 extern char ringlet_enter[], ringlet_stubs[];
 extern char ringlet_stub_nmi[], ringlet_stub_mce[], ringlet_stub_db[];
 extern char ringlet_stub_df[], ringlet_lstar[], ringlet_cstar[];
+extern char ringlet_untrain[];
 
 #define RINGLET_STUB_SIZE 16
 

@@ -7,13 +7,16 @@
 #ifndef RINGLET_COMPAT_H
 #define RINGLET_COMPAT_H
 
+#include <linux/cpu.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/percpu.h>
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
+#include <asm/nospec-branch.h>
 #include <asm/processor-flags.h>
 
 /* 6.1 and 6.12 know no LASS, and 6.1 no CET for user mode. */
@@ -30,6 +33,34 @@ static inline bool ringlet_host_has_user_cet(void)
 	return boot_cpu_has(X86_FEATURE_USER_SHSTK);
 #else
 	return false;
+#endif
+}
+
+/* Does this host have barriers (IBPB) between programs that ask for them? */
+static inline bool ringlet_host_uses_ibpb(void)
+{
+#ifdef X86_FEATURE_USE_IBPB
+	return boot_cpu_has(X86_FEATURE_USE_IBPB);
+#else
+	return boot_cpu_has(X86_FEATURE_IBPB) && !cpu_mitigations_off();
+#endif
+}
+
+/* Against VMSCAPE, a host has a barrier on a CPU's next way to user mode. */
+static inline bool ringlet_host_has_user_barrier(void)
+{
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	return boot_cpu_has(X86_FEATURE_IBPB_EXIT_TO_USER);
+#else
+	return false;
+#endif
+}
+
+static inline void ringlet_host_barrier_before_user(void)
+{
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	if (ringlet_host_has_user_barrier())
+		this_cpu_write(x86_ibpb_exit_to_user, true);
 #endif
 }
 
