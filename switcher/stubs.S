@@ -8,6 +8,7 @@
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
+#include <asm/asm.h>
 #include <asm/nospec-branch.h>
 #include <asm/unwind_hints.h>
 #include "../module/compat/asm.h"
@@ -45,6 +46,7 @@ SYM_CODE_START(ringlet_stubs)
 	vector = vector + 1
 	.endr
 SYM_CODE_END(ringlet_stubs)
+_ASM_NOKPROBE(ringlet_stubs)
 
 	.balign 4096, 0xcc
 SYM_ENTRY(ringlet_text_end, SYM_L_GLOBAL, SYM_A_NONE)

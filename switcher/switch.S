@@ -16,6 +16,7 @@
  * The text is three pages of the module, mapped once more in each vCPU's
  * window, just below that vCPU's data: every access is RIP-relative, so the
  * same bytes serve any number of windows, and nothing here calls or jumps out.
+ * Nothing may be patched in, either: kprobes would make relative jumps of it.
  * This file is the first page, fast.c what follows, stubs.S the last page.
  * The window is all there is: guest addresses are never dereferenced (with
  * global pages such an access could reach *host* memory, pitfalls 2), and
@@ -39,6 +40,7 @@
 #include <linux/linkage.h>
 #include <linux/objtool.h>
 #include <asm/alternative.h>
+#include <asm/asm.h>
 #include <asm/asm-offsets.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
@@ -209,6 +211,7 @@ SYM_CODE_START(ringlet_enter)
 	int3				/* nothing to speculate into */
 .Lto_guest_end:
 SYM_CODE_END(ringlet_enter)
+_ASM_NOKPROBE(ringlet_enter)
 
 /*
  * 32 returns that speculate into INT3. Not the kernel's FILL_RETURN_BUFFER:
@@ -383,6 +386,7 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	ret
 	int3
 SYM_CODE_END(ringlet_leave)
+_ASM_NOKPROBE(ringlet_leave)
 
 /*
  * Intel's sequence that overwrites the branch history ("Branch History
@@ -423,6 +427,7 @@ SYM_FUNC_START_LOCAL(ringlet_clear_bhb)
 	ret
 	int3
 SYM_FUNC_END(ringlet_clear_bhb)
+_ASM_NOKPROBE(ringlet_clear_bhb)
 STACK_FRAME_NON_STANDARD ringlet_clear_bhb
 
 /* What an exception would have pushed. */
@@ -631,6 +636,7 @@ SYM_CODE_START(ringlet_lstar)
 	movl	$RINGLET_HC_LOAD_CR3, %eax
 	jmp	.Lsyscall_leave
 SYM_CODE_END(ringlet_lstar)
+_ASM_NOKPROBE(ringlet_lstar)
 
 /* AMD: SYSCALL from a 32-bit code segment, which the guest may far-jump to. */
 SYM_CODE_START(ringlet_cstar)
@@ -639,6 +645,7 @@ SYM_CODE_START(ringlet_cstar)
 	SYSCALL_FRAME RINGLET_USER32_CS, RINGLET_VECTOR_SYSCALL32
 	jmp	ringlet_leave
 SYM_CODE_END(ringlet_cstar)
+_ASM_NOKPROBE(ringlet_cstar)
 
 /*
  * Ways to the guest that an NMI turned round: the guest has its new state, and
@@ -661,6 +668,7 @@ SYM_CODE_START_LOCAL(ringlet_turned_round)
 	pushq	$RINGLET_VECTOR_ABORTED
 	jmp	ringlet_leave
 SYM_CODE_END(ringlet_turned_round)
+_ASM_NOKPROBE(ringlet_turned_round)
 
 /*
  * A vector on an IST stack. From the guest: move the frame to RSP0's place,
@@ -726,6 +734,7 @@ SYM_CODE_START(ringlet_stub_nmi)
 .Lnmi_in_switcher:
 	IST_NOTE_PENDING RINGLET_PENDING_NMI 0
 SYM_CODE_END(ringlet_stub_nmi)
+_ASM_NOKPROBE(ringlet_stub_nmi)
 
 SYM_CODE_START(ringlet_stub_mce)
 	UNWIND_HINT_NONE
@@ -737,6 +746,7 @@ SYM_CODE_START(ringlet_stub_mce)
 .Lmce_in_switcher:
 	IST_NOTE_PENDING RINGLET_PENDING_MCE 16
 SYM_CODE_END(ringlet_stub_mce)
+_ASM_NOKPROBE(ringlet_stub_mce)
 
 /*
  * #DB in the switcher: a guest's breakpoint that an access of ours hit, or a
@@ -755,6 +765,7 @@ SYM_CODE_START(ringlet_stub_db)
 	orl	$X86_EFLAGS_RF, 16(%rsp)
 	iretq
 SYM_CODE_END(ringlet_stub_db)
+_ASM_NOKPROBE(ringlet_stub_db)
 
 SYM_CODE_START(ringlet_stub_df)
 	UNWIND_HINT_NONE
@@ -765,6 +776,7 @@ SYM_CODE_START(ringlet_stub_df)
 	movq	$8, S(FAULT_VECTOR)
 	jmp	.Lfault_report
 SYM_CODE_END(ringlet_stub_df)
+_ASM_NOKPROBE(ringlet_stub_df)
 
 /*
  * Any other exception at CPL 0 is a bug of ours (the module checks all that
@@ -800,6 +812,7 @@ SYM_CODE_START_LOCAL(ringlet_fault_in_switcher)
 	movq	$RINGLET_VECTOR_FAULTED, S(VECTOR)
 	jmp	.Lrestore_host
 SYM_CODE_END(ringlet_fault_in_switcher)
+_ASM_NOKPROBE(ringlet_fault_in_switcher)
 
 SYM_CODE_START_LOCAL(ringlet_abort_entry)
 	UNWIND_HINT_NONE
@@ -808,6 +821,7 @@ SYM_CODE_START_LOCAL(ringlet_abort_entry)
 	movq	$RINGLET_VECTOR_ABORTED, S(VECTOR)
 	jmp	.Lrestore_host
 SYM_CODE_END(ringlet_abort_entry)
+_ASM_NOKPROBE(ringlet_abort_entry)
 
 SYM_CODE_START(ringlet_stub_common)
 	UNWIND_HINT_NONE
@@ -820,6 +834,7 @@ SYM_CODE_START(ringlet_stub_common)
 	jae	ringlet_leave
 	/* fall through */
 SYM_CODE_END(ringlet_stub_common)
+_ASM_NOKPROBE(ringlet_stub_common)
 
 /*
  * To fast.c, which takes the state as its argument. It ends in one of the two
@@ -836,17 +851,21 @@ SYM_CODE_START_LOCAL(ringlet_to_fast)
 	pushq	$0
 	jmp	ringlet_fast
 SYM_CODE_END(ringlet_to_fast)
+_ASM_NOKPROBE(ringlet_to_fast)
+_ASM_NOKPROBE(ringlet_fast)
 
 SYM_CODE_START(ringlet_fast_resume)
 	UNWIND_HINT_NONE
 	jmp	.Lresume
 SYM_CODE_END(ringlet_fast_resume)
+_ASM_NOKPROBE(ringlet_fast_resume)
 
 /* CR2 is in the state already; the one in the CPU may be fast.c's own. */
 SYM_CODE_START(ringlet_fast_leave)
 	UNWIND_HINT_NONE
 	jmp	.Lsave_rest
 SYM_CODE_END(ringlet_fast_leave)
+_ASM_NOKPROBE(ringlet_fast_leave)
 
 	.balign 4096, 0xcc
 .Lfast_text:
