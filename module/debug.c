@@ -26,6 +26,7 @@ static int counters_show(struct seq_file *m, void *unused)
 	u64 polled = 0, waits = 0, ipis = 0, remote = 0, flush_waits = 0;
 	u64 fills = 0, events = 0, flushes = 0, retries = 0;
 	u64 vm_barriers = 0, launcher_barriers = 0;
+	u64 limit = 0, given_back = 0;
 	const struct ringlet_window_state *state;
 	struct ringlet_vcpu *vcpu;
 	int i, reason;
@@ -47,6 +48,8 @@ static int counters_show(struct seq_file *m, void *unused)
 		vm_barriers += READ_ONCE(vcpu->vm_barriers);
 		launcher_barriers += READ_ONCE(vcpu->launcher_barriers);
 		tables += READ_ONCE(vcpu->shadow.pages);
+		limit += READ_ONCE(vcpu->shadow.max_pages);
+		given_back += READ_ONCE(vcpu->shadow.given_back);
 		state = vcpu->window.state;
 		fills += READ_ONCE(state->fast_filled);
 		events += READ_ONCE(state->fast_delivered);
@@ -58,6 +61,8 @@ static int counters_show(struct seq_file *m, void *unused)
 			   exits[reason]);
 	seq_printf(m, "exits_total %llu\nhalts %llu\nshadow_tables %llu\n",
 		   total, halts, tables);
+	seq_printf(m, "shadow_tables_max %llu\nshadow_tables_freed %llu\n",
+		   limit, given_back);
 	seq_printf(
 		m,
 		"halts_polled %llu\nwaits %llu\nipis %llu\nremote_flushes %llu\nflush_waits %llu\n",

@@ -356,6 +356,7 @@ void ringlet_memory_unregister(struct ringlet_vm *vm);
 
 /* shadow.c: shadow page tables */
 int ringlet_shadow_init(struct ringlet_vcpu *vcpu);
+void ringlet_shadow_divide(struct ringlet_vm *vm);
 enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 				       u32 error);
 void ringlet_shadow_enter(struct ringlet_vcpu *vcpu);

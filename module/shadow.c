@@ -62,9 +62,6 @@
 #include "trace.h"
 
 /* clang-format off */
-/* A gigabyte of guest memory may have this many tables: 1/16 of it. */
-#define TABLES_PER_GB	16384
-#define TABLES_MIN	2048
 /* Leaves made together; as many guest entries as fill a cache line. */
 #define NEIGHBOURS	8
 /* Faults in a row that find their leaf in place; two are normal. */
@@ -76,7 +73,33 @@ static_assert(2 * RINGLET_TAGS <= RINGLET_PCID_GROUP);
 /* What a flush keeps must be less than what makes us flush. */
 static_assert(RINGLET_KEEP_UPPER +
 		      RINGLET_TAGS * (RINGLET_KEEP_LOWER + RINGLET_KEEP_SPLIT) <
-	      TABLES_MIN);
+	      RINGLET_TABLES_PER_VCPU);
+
+/*
+ * Make room for tables. What is at its limit gives back a quarter, so that not
+ * every table more costs one. Context: vcpu->mutex held, not in the guest.
+ */
+static void make_room(struct ringlet_shadow *shadow)
+{
+	unsigned long max = READ_ONCE(shadow->max_pages);
+
+	if (shadow->pages >= max)
+		ringlet_tags_give_back(shadow, shadow->pages - max + max / 4);
+}
+
+/*
+ * There was no memory for a table. All tables are given back first; when that
+ * has not helped the next one is asked for in earnest, and then the launcher is
+ * told. Returns false if so.
+ */
+static bool gave_way(struct ringlet_shadow *shadow)
+{
+	if (shadow->insist)
+		return false;
+	ringlet_tags_give_back(shadow, ULONG_MAX);
+	shadow->insist = true;
+	return true;
+}
 
 /* The two leaves of the upper half that are not the guest's doing. */
 static int map_own_page(struct ringlet_vcpu *vcpu, u64 gva)
@@ -111,7 +134,9 @@ static enum ringlet_next own_page_fault(struct ringlet_vcpu *vcpu, u64 gva,
 						access | RINGLET_PF_P);
 	}
 	ringlet_left(vcpu, RINGLET_LEFT_FILL);
-	return map_own_page(vcpu, page) ? -ENOMEM : RINGLET_RESUME;
+	if (map_own_page(vcpu, page) && !gave_way(&vcpu->shadow))
+		return -ENOMEM;
+	return RINGLET_RESUME;
 }
 
 /*
@@ -206,8 +231,7 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 	struct ringlet_half *half = &shadow->upper;
 	int ret;
 
-	if (shadow->pages >= shadow->max_pages)
-		ringlet_tags_flush_all(shadow);
+	make_room(shadow);
 	if (!ringlet_upper_half(t->gva)) {
 		if (!t->user && !tag->split)
 			ringlet_tags_split(shadow);
@@ -216,9 +240,11 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 			half = &tag->klower;
 	}
 	ret = make_leaf(vcpu, half, t, access);
-	/* The host is at it: let the guest fault again. */
-	if (ret < 0 && ret != -EAGAIN)
+	/* The host is at it, or short of memory: let the guest fault again. */
+	if (ret < 0 && ret != -EAGAIN && (ret != -ENOMEM || !gave_way(shadow)))
 		return ret;
+	if (ret >= 0)
+		shadow->insist = false;
 	if (ret == 1)
 		return spurious(vcpu, t->gva);
 	ringlet_left(vcpu, RINGLET_LEFT_FILL);
@@ -410,6 +436,23 @@ static void say_where(struct ringlet_vcpu *vcpu)
 }
 
 /**
+ * ringlet_shadow_divide() - tell each vCPU how many tables it may have
+ * @vm: with its lock held; a vCPU has joined it
+ *
+ * One that has more gives them back when it next wants one.
+ */
+void ringlet_shadow_divide(struct ringlet_vm *vm)
+{
+	unsigned long limit =
+		ringlet_tags_limit(ringlet_vm_pages(vm), vm->nr_vcpus);
+	int i;
+
+	for (i = 0; i < RINGLET_MAX_VCPUS; i++)
+		if (vm->vcpus[i])
+			WRITE_ONCE(vm->vcpus[i]->shadow.max_pages, limit);
+}
+
+/**
  * ringlet_shadow_init() - make a vCPU's empty shadow
  * @vcpu: has its window; memory slots are known
  *
@@ -418,10 +461,8 @@ static void say_where(struct ringlet_vcpu *vcpu)
 int ringlet_shadow_init(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_shadow *shadow = &vcpu->shadow;
-	u64 pages = ringlet_vm_pages(vcpu->vm);
 
 	vcpu->last_cpu = -1;
-	shadow->max_pages = TABLES_MIN + (pages * TABLES_PER_GB >> 18);
 	shadow->slot = vcpu->window.root_entry;
 	shadow->kernel_slot = vcpu->window.kernel_entry;
 	shadow->pcid = vcpu->window.pcid;

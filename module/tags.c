@@ -37,6 +37,19 @@ static u64 *new_page(void)
 	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 }
 
+/*
+ * A page for a table. A shadow is a cache: where memory is short, the host's or
+ * that of the launcher's cgroup, it had better give back what it has than have
+ * something killed for more. Only for the first table of an empty one.
+ */
+static u64 *new_table_page(const struct ringlet_shadow *shadow)
+{
+	if (shadow->insist)
+		return new_page();
+	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
+				      __GFP_NOWARN);
+}
+
 static u64 *table_of(u64 entry)
 {
 	return __va(entry & RINGLET_PTE_ADDR);
@@ -76,7 +89,7 @@ static void mark_half(struct ringlet_shadow *shadow, struct ringlet_half *half)
 static u64 *new_table(struct ringlet_shadow *shadow, struct ringlet_half *half,
 		      u64 *entry, int level)
 {
-	u64 *table = new_page();
+	u64 *table = new_table_page(shadow);
 
 	if (!table)
 		return NULL;
@@ -343,6 +356,87 @@ void ringlet_tags_flush_all(struct ringlet_shadow *shadow)
 	}
 }
 
+/* All tables of a tag below its level-4 ones. */
+static void free_tag_tables(struct ringlet_shadow *shadow,
+			    struct ringlet_tag *tag)
+{
+	empty_half(shadow, &tag->lower, 0);
+	empty_half(shadow, &tag->klower, 0);
+	link_all(shadow, tag);
+	mark_stale(shadow, tag);
+}
+
+static bool has_tables(const struct ringlet_tag *tag)
+{
+	return tag->lower.count || tag->klower.count;
+}
+
+/*
+ * The tag that got no leaf from us for the longest time, the current one if
+ * there is no other; NULL if none has tables.
+ */
+static struct ringlet_tag *oldest_tag(struct ringlet_shadow *shadow)
+{
+	struct ringlet_tag *current_tag = shadow->current_tag, *oldest = NULL;
+	int i;
+
+	for (i = 0; i < RINGLET_TAGS; i++) {
+		struct ringlet_tag *tag = &shadow->tags[i];
+
+		if (tag == current_tag || !has_tables(tag))
+			continue;
+		if (!oldest || tag->used < oldest->used)
+			oldest = tag;
+	}
+	return oldest || !has_tables(current_tag) ? oldest : current_tag;
+}
+
+/**
+ * ringlet_tags_give_back() - free tables
+ * @shadow: whose
+ * @n: how many at least, if there are so many
+ *
+ * Tag by tag, the oldest first and whole: most that is in it is empty or not
+ * wanted any more. The upper half, which all need, goes last.
+ *
+ * Return: how many were freed.
+ */
+unsigned long ringlet_tags_give_back(struct ringlet_shadow *shadow,
+				     unsigned long n)
+{
+	unsigned long before = shadow->pages;
+	struct ringlet_tag *tag;
+	int i;
+
+	while (before - shadow->pages < n) {
+		tag = oldest_tag(shadow);
+		if (!tag)
+			break;
+		free_tag_tables(shadow, tag);
+	}
+	if (before - shadow->pages < n && shadow->upper.count) {
+		empty_half(shadow, &shadow->upper, 0);
+		for (i = 0; i < RINGLET_TAGS; i++)
+			if (shadow->tags[i].live)
+				link_all(shadow, &shadow->tags[i]);
+		ringlet_tags_mark_all(shadow);
+	}
+	shadow->given_back += before - shadow->pages;
+	return before - shadow->pages;
+}
+
+/**
+ * ringlet_tags_limit() - how many tables a vCPU may have
+ * @pages: of guest memory
+ * @vcpus: of the guest, at least 1
+ *
+ * Return: the number, for ringlet_shadow.max_pages.
+ */
+unsigned long ringlet_tags_limit(unsigned long pages, unsigned int vcpus)
+{
+	return RINGLET_TABLES_PER_VCPU + pages / RINGLET_TABLES_PART / vcpus;
+}
+
 /*
  * INVLPG in one half. If the leaf came from a large guest page, all leaves of
  * that page go: one INVLPG stands for the whole page (pitfalls 9).
@@ -490,6 +584,8 @@ static u64 *find_place(struct ringlet_shadow *shadow, struct ringlet_half *half,
 	u64 *table = half->top, *entry;
 	int level;
 
+	if (half != &shadow->upper)
+		shadow->current_tag->used = ++shadow->clock;
 	for (level = 4; level > to; level--) {
 		entry = &table[ringlet_index(gva, level)];
 		table = make_table(shadow, half, entry, gva, level);

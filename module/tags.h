@@ -20,6 +20,13 @@
 #define RINGLET_KEEP_SPLIT	16	/* of the kernel's own lower half */
 #define RINGLET_KEEP_UPPER	1024
 
+/*
+ * Tables below level 4 that a guest may have: so many for each of its vCPUs, and
+ * for all of them together this part of its memory.
+ */
+#define RINGLET_TABLES_PER_VCPU	2048
+#define RINGLET_TABLES_PART	16
+
 /* An entry that points to a table: all rights are in the leaf. */
 #define RINGLET_TABLE_FLAGS \
 	(RINGLET_PTE_P | RINGLET_PTE_W | RINGLET_PTE_U | RINGLET_PTE_A)
@@ -51,6 +58,7 @@ struct ringlet_half {
  *	under the tag's hardware PCIDs
  * @pcid: guest PCID
  * @cr3: guest CR3 without PCID and NOFLUSH
+ * @used: the shadow's clock when a place for a leaf was last looked for
  * @lower: the lower half: user pages, in both roots
  * @klower: the kernel root's own lower half, once the guest has mapped a
  *	supervisor page down there (text poking does)
@@ -63,6 +71,7 @@ struct ringlet_tag {
 	bool stale;
 	u16 pcid;
 	u64 cr3;
+	u64 used;
 	struct ringlet_half lower;
 	struct ringlet_half klower;
 	u64 *uroot;
@@ -76,7 +85,10 @@ struct ringlet_tag {
  * @upper: the upper half, shared by all kernel roots
  * @changed: what the switcher knows of the tags is not true any more
  * @pages: tables in use below level 4
- * @max_pages: more are not allocated: everything is dropped instead
+ * @max_pages: with so many some must go before there are more
+ * @clock: counts leaves in the lower halves
+ * @given_back: tables freed because there were too many, or the host wanted them
+ * @insist: the next table is worth killing for: without it nothing goes on
  * @slot: every user root's entry for the slot with the window
  * @kernel_slot: every kernel root's: the window and the linear map
  * @recursive: index of every kernel root's entry that leads to itself, or 0
@@ -90,6 +102,9 @@ struct ringlet_shadow {
 	bool changed;
 	unsigned long pages;
 	unsigned long max_pages;
+	u64 clock;
+	u64 given_back;
+	bool insist;
 	u64 slot;
 	u64 kernel_slot;
 	unsigned int recursive;
@@ -102,6 +117,9 @@ void ringlet_tags_exit(struct ringlet_shadow *shadow);
 int ringlet_tags_load_cr3(struct ringlet_shadow *shadow, u64 cr3);
 void ringlet_tags_flush_user(struct ringlet_shadow *shadow);
 void ringlet_tags_flush_all(struct ringlet_shadow *shadow);
+unsigned long ringlet_tags_give_back(struct ringlet_shadow *shadow,
+				     unsigned long n);
+unsigned long ringlet_tags_limit(unsigned long pages, unsigned int vcpus);
 void ringlet_tags_flush_address(struct ringlet_shadow *shadow, u64 gva);
 void ringlet_tags_flush_range(struct ringlet_shadow *shadow, u64 root,
 			      u64 start, u64 end);

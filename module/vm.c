@@ -255,6 +255,7 @@ int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id,
 			vm->nr_vcpus++;
 			/* Notifiers and debugfs look without the lock. */
 			smp_store_release(&vm->vcpus[id], vcpu);
+			ringlet_shadow_divide(vm);
 			announce_vcpus(vm);
 			*vcpup = vcpu;
 		}

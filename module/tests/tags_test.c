@@ -1077,6 +1077,80 @@ static void tables_are_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, shadow->current_tag->lower.count, 9);
 }
 
+/* So many tables for PCID, as a list of single pages. */
+static void fill_tag(struct kunit *test, int pcid, int n)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	unsigned long want = shadow->pages + n;
+	u64 gva;
+
+	load(test, 0x1000 * pcid | pcid | NOFLUSH);
+	for (gva = 0; shadow->pages < want; gva += MIB2)
+		fill_user(test, gva);
+}
+
+/* The oldest tag goes first and whole, the current one last but the kernel's. */
+static void oldest_tables_are_given_back(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag = shadow->tags;
+
+	fill_upper(test, KERNEL_GVA);
+	fill_tag(test, 1, 10);
+	fill_tag(test, 2, 20);
+	fill_tag(test, 3, 30);
+	/* Used once more, so 2 is the oldest; and 3 is current. */
+	load(test, 0x1001 | NOFLUSH);
+	fill_user(test, 0x1000);
+	load(test, 0x3003 | NOFLUSH);
+	enter(shadow);
+	KUNIT_EXPECT_EQ(test, ringlet_tags_give_back(shadow, 1), 20);
+	KUNIT_EXPECT_EQ(test, tag[2].lower.count, 0);
+	expect_stale(test, BIT(2));
+	enter(shadow);
+	KUNIT_EXPECT_EQ(test, ringlet_tags_give_back(shadow, 11), 40);
+	KUNIT_EXPECT_EQ(test, tag[1].lower.count, 0);
+	KUNIT_EXPECT_EQ(test, tag[3].lower.count, 0);
+	expect_stale(test, BIT(1) | BIT(3));
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, 0), 0);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), LEAF);
+	KUNIT_EXPECT_EQ(test, ringlet_tags_give_back(shadow, 100), 3);
+	expect_stale(test, 0xf);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), 0);
+	KUNIT_EXPECT_EQ(test, ringlet_tags_give_back(shadow, 100), 0);
+	KUNIT_EXPECT_EQ(test, shadow->given_back, 63);
+	fill_user(test, USER_GVA);
+	fill_upper(test, KERNEL_GVA);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, USER_GVA), LEAF);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, KERNEL_GVA), LEAF);
+}
+
+/* The kernel's own lower half is its tag's, and what is split stays so. */
+static void split_tables_are_given_back(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+
+	fill_user(test, USER_GVA);
+	ringlet_tags_split(shadow);
+	fill(test, &shadow->current_tag->klower, TEXT_GVA, 1, LEAF);
+	KUNIT_EXPECT_EQ(test, ringlet_tags_give_back(shadow, 1), 6);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), 0);
+	fill(test, &shadow->current_tag->klower, TEXT_GVA, 1, LEAF);
+	KUNIT_EXPECT_EQ(test, in_kernel_root(shadow, TEXT_GVA), LEAF);
+	KUNIT_EXPECT_EQ(test, in_user_root(shadow, TEXT_GVA), 0);
+}
+
+/* A part of the guest's memory for all of its vCPUs, and some for each. */
+static void limit_scales(struct kunit *test)
+{
+	unsigned long gib = 1 << 18, each = RINGLET_TABLES_PER_VCPU;
+
+	KUNIT_EXPECT_EQ(test, ringlet_tags_limit(0, 1), each);
+	KUNIT_EXPECT_EQ(test, ringlet_tags_limit(gib, 1), each + 16384);
+	KUNIT_EXPECT_EQ(test, ringlet_tags_limit(gib, 64), each + 256);
+	KUNIT_EXPECT_EQ(test, ringlet_tags_limit(64 * gib, 64), each + 16384);
+}
+
 static void exit_frees_all(struct kunit *test)
 {
 	struct ringlet_shadow *shadow = test->priv;
@@ -1156,7 +1230,7 @@ static void model_change(struct kunit *test, struct model *model)
 	u32 pcid = any(model, 12);
 	u64 gva;
 
-	switch (any(model, 20)) {
+	switch (any(model, 21)) {
 	case 0:
 		load(test, 0x1000 * pcid | pcid);
 		break;
@@ -1182,6 +1256,10 @@ static void model_change(struct kunit *test, struct model *model)
 		gva = model_gvas[any(model, 4)];
 		ringlet_tags_flush_range(shadow, 0x1000 * pcid, gva,
 					 any(model, 3) ? gva + 0x1000 : 0);
+		break;
+	case 12:
+		if (!any(model, 4))
+			ringlet_tags_give_back(shadow, any(model, 20));
 		break;
 	default:
 		model_fill(test, model);
@@ -1321,6 +1399,9 @@ static void tags_test_exit(struct kunit *test)
 	KUNIT_CASE(flush_keeps_a_split),				\
 	KUNIT_CASE(another_address_space_ends_a_split),			\
 	KUNIT_CASE(tables_are_counted),					\
+	KUNIT_CASE(oldest_tables_are_given_back),			\
+	KUNIT_CASE(split_tables_are_given_back),			\
+	KUNIT_CASE(limit_scales),					\
 	KUNIT_CASE(exit_frees_all),					\
 	{}
 /* clang-format on */
