@@ -54,19 +54,27 @@ static int __init ringlet_init(void)
 	}
 	ringlet_switch_init();
 	ringlet_debug_init();
+	ret = ringlet_shrinker_init();
+	if (ret)
+		goto err_debug;
 	ret = ringlet_device_init();
-	if (ret) {
-		ringlet_debug_exit();
-		return ret;
-	}
+	if (ret)
+		goto err_shrinker;
 	pr_info("ringlet: version " RINGLET_MODULE_VERSION ", guest ABI %d\n",
 		RINGLET_ABI_VERSION);
 	return 0;
+
+err_shrinker:
+	ringlet_shrinker_exit();
+err_debug:
+	ringlet_debug_exit();
+	return ret;
 }
 
 static void __exit ringlet_exit(void)
 {
 	ringlet_device_exit();
+	ringlet_shrinker_exit();
 	ringlet_debug_exit();
 }
 

@@ -108,6 +108,7 @@ struct ringlet_memslot {
  * @number: of all VMs since the module was loaded, from 1
  * @dead: the guest ended; RUN is refused
  * @debugfs: directory with the counters
+ * @all: among all VMs, for the shrinker
  */
 struct ringlet_vm {
 	struct kref kref;
@@ -128,6 +129,7 @@ struct ringlet_vm {
 	u64 number;
 	bool dead;
 	struct dentry *debugfs;
+	struct list_head all;
 };
 
 /* ringlet_vcpu.requests, handled by the owner before it enters the guest. */
@@ -135,6 +137,7 @@ enum ringlet_request {
 	RINGLET_REQ_FLUSH, /* drop all shadow tables */
 	RINGLET_REQ_FLUSH_SOME, /* what ringlet_vcpu.flushes says */
 	RINGLET_REQ_NMI, /* an NMI has come */
+	RINGLET_REQ_RECLAIM, /* free as many tables as ringlet_vcpu.reclaim says */
 	RINGLET_REQ_START, /* begin as ringlet_vcpu.start says */
 };
 
@@ -197,6 +200,7 @@ enum ringlet_next {
  * @start: how it is to begin; the starter's while @life is STARTING
  * @flush_lock: protects @flushes
  * @flushes: what other vCPUs want flushed
+ * @reclaim: tables that the host wants back; atomic
  * @nmi_pending: an NMI waits to be delivered
  * @kicked: its WAIT is over, or the next one is; atomic
  * @asleep: it sleeps because the guest wants it to
@@ -252,6 +256,7 @@ struct ringlet_vcpu {
 	struct ringlet_start start;
 	spinlock_t flush_lock; /* flushes */
 	struct ringlet_flush_queue flushes;
+	atomic_long_t reclaim;
 	bool nmi_pending;
 	bool kicked;
 	bool asleep;
@@ -357,10 +362,17 @@ void ringlet_memory_unregister(struct ringlet_vm *vm);
 /* shadow.c: shadow page tables */
 int ringlet_shadow_init(struct ringlet_vcpu *vcpu);
 void ringlet_shadow_divide(struct ringlet_vm *vm);
+unsigned long ringlet_shadow_reclaim(struct ringlet_vcpu *vcpu);
 enum ringlet_next ringlet_shadow_fault(struct ringlet_vcpu *vcpu, u64 gva,
 				       u32 error);
 void ringlet_shadow_enter(struct ringlet_vcpu *vcpu);
 void ringlet_shadow_leave(struct ringlet_vcpu *vcpu);
+
+/* shrinker.c: what the host wants back */
+int ringlet_shrinker_init(void);
+void ringlet_shrinker_exit(void);
+void ringlet_shrinker_add_vm(struct ringlet_vm *vm);
+void ringlet_shrinker_remove_vm(struct ringlet_vm *vm);
 
 /* window.c: the slot, windows and their tables */
 int ringlet_window_create(struct ringlet_vcpu *vcpu);

@@ -453,6 +453,18 @@ void ringlet_shadow_divide(struct ringlet_vm *vm)
 }
 
 /**
+ * ringlet_shadow_reclaim() - give back what the host has asked for
+ * @vcpu: whose; its thread, or one that holds its mutex
+ *
+ * Return: how many tables were freed.
+ */
+unsigned long ringlet_shadow_reclaim(struct ringlet_vcpu *vcpu)
+{
+	return ringlet_tags_give_back(&vcpu->shadow,
+				      atomic_long_xchg(&vcpu->reclaim, 0));
+}
+
+/**
  * ringlet_shadow_init() - make a vCPU's empty shadow
  * @vcpu: has its window; memory slots are known
  *

@@ -367,6 +367,8 @@ static enum ringlet_next handle_requests(struct ringlet_vcpu *vcpu)
 		return RINGLET_RESUME;
 	if (test_and_clear_bit(RINGLET_REQ_FLUSH, &vcpu->requests))
 		ringlet_tags_flush_all(&vcpu->shadow);
+	if (test_and_clear_bit(RINGLET_REQ_RECLAIM, &vcpu->requests))
+		ringlet_shadow_reclaim(vcpu);
 	return ringlet_smp_requests(vcpu);
 }
 

@@ -47,6 +47,7 @@ struct ringlet_vm *ringlet_vm_create(void)
 	}
 	vm->number = atomic64_inc_return(&vms);
 	ringlet_notifier_inc();
+	ringlet_shrinker_add_vm(vm);
 	ringlet_debug_add_vm(vm);
 	return vm;
 }
@@ -57,6 +58,7 @@ static void destroy_vm(struct kref *kref)
 	int i;
 
 	ringlet_debug_remove_vm(vm);
+	ringlet_shrinker_remove_vm(vm);
 	/* First: its callbacks look at the vCPUs and the slots. */
 	ringlet_memory_unregister(vm);
 	for (i = 0; i < RINGLET_MAX_VCPUS; i++)

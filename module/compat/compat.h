@@ -10,9 +10,11 @@
 #include <linux/cpu.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
-#include <linux/percpu.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
@@ -131,6 +133,37 @@ static inline u64 ringlet_run_delay(const struct task_struct *task)
 	return 0;
 #endif
 }
+
+/* A shrinker was its owner's structure once, and registering it could fail. */
+#ifdef RINGLET_HAVE_SHRINKER_ALLOC
+static inline int ringlet_register_shrinker(struct shrinker *shrinker)
+{
+	shrinker_register(shrinker);
+	return 0;
+}
+#else
+static inline struct shrinker *shrinker_alloc(unsigned int flags,
+					      const char *name)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (shrinker)
+		shrinker->flags = flags;
+	return shrinker;
+}
+
+static inline int ringlet_register_shrinker(struct shrinker *shrinker)
+{
+	return register_shrinker(shrinker, "%s", KBUILD_MODNAME);
+}
+
+/* One that was not registered is not minded. */
+static inline void shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#endif
 
 #ifndef RINGLET_HAVE_HRTIMER_SETUP
 static inline void

@@ -11,4 +11,5 @@ ringlet-probes := \
 	$(call ringlet-probe,arch/x86/include/asm/unwind_hints.h,'macro UNWIND_HINT_UNDEFINED',RINGLET_HAVE_UNWIND_HINT_UNDEFINED) \
 	$(call ringlet-probe,include/linux/mm.h,'void vm_flags_set',RINGLET_HAVE_VM_FLAGS_SET) \
 	$(call ringlet-probe,include/linux/hrtimer.h,'hrtimer_setup',RINGLET_HAVE_HRTIMER_SETUP) \
-	$(call ringlet-probe,arch/x86/include/asm/smp.h,'arch_smp_send_reschedule',RINGLET_HAVE_ARCH_SEND_RESCHEDULE)
+	$(call ringlet-probe,arch/x86/include/asm/smp.h,'arch_smp_send_reschedule',RINGLET_HAVE_ARCH_SEND_RESCHEDULE) \
+	$(call ringlet-probe,include/linux/shrinker.h,'shrinker_alloc',RINGLET_HAVE_SHRINKER_ALLOC)
