@@ -410,18 +410,31 @@ static int run(struct ringlet_vcpu *vcpu)
 	return next < 0 ? (int)next : 0;
 }
 
+/* What a later version may give a meaning to is not to be garbage now. */
+static bool run_page_valid(const struct ringlet_run *run)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(run->reserved); i++)
+		if (READ_ONCE(run->reserved[i]))
+			return false;
+	return true;
+}
+
 /**
  * ringlet_vcpu_run() - the RUN ioctl
  * @vcpu: with its mutex held, in its own mm
  *
  * Return: 0 with run->exit_reason set; -EINTR; -ESHUTDOWN if the guest is over,
- * by another vCPU's doing or before; -ENOMEM, -EFAULT and the like if the host
- * could not go on.
+ * by another vCPU's doing or before; -EINVAL for a run page whose reserved fields
+ * are not 0; -ENOMEM, -EFAULT and the like if the host could not go on.
  */
 int ringlet_vcpu_run(struct ringlet_vcpu *vcpu)
 {
 	int ret;
 
+	if (!run_page_valid(vcpu->run))
+		return -EINVAL;
 	ringlet_sched_begin(vcpu);
 	ret = run(vcpu);
 	ringlet_sched_end(vcpu);
