@@ -8,6 +8,9 @@
  *	hostile dr	a guest that sets a breakpoint on the switcher
  *	hostile slots	memory slots without memory behind them
  *	hostile smp	a guest that lies about its other vCPUs: each lie is an errno
+ *	hostile tables N SECONDS
+ *			a guest of N vCPUs that wants as many shadow tables as it can
+ *			get, for so long
  *
  * Prints one word, "refused" or "survived", and has status 0; the host's health
  * is the test's to look at.
@@ -16,6 +19,7 @@
 #include <asm/ldt.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,24 +151,80 @@ static void use_ldt(void)
 	asm volatile("mov %0, %%es" : : "r"(7));
 }
 
-/* A guest of three tables and some code; it ends by SHUTDOWN. */
-static int run_guest(int vm, int breakpoints, int ldt, int smp)
+/* The guest's memory, with the page at CODE where it lies. */
+static unsigned char *make_memory(int vm)
 {
-	struct ringlet_run *run;
 	unsigned char *memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct ringlet_memory slot = { .size = MEMORY,
 				       .hva = (uintptr_t)memory };
-	struct ringlet_regs regs;
-	int vcpu;
 
 	check(ioctl(vm, RINGLET_SET_MEMORY, &slot), "SET_MEMORY");
-	vcpu = ioctl(vm, RINGLET_CREATE_VCPU, 0);
-	check(vcpu, "CREATE_VCPU");
 	*(uint64_t *)(memory + CR3) = 0x2003;
 	*(uint64_t *)(memory + 0x2000) = 0x3003;
 	*(uint64_t *)(memory + 0x3000) = 0x83;
 	code = memory + CODE;
+	return memory;
+}
+
+static int make_vcpu(int vm, int id)
+{
+	struct ringlet_regs regs;
+	int vcpu = ioctl(vm, RINGLET_CREATE_VCPU, id);
+
+	check(vcpu, "CREATE_VCPU");
+	check(ioctl(vcpu, RINGLET_GET_REGS, &regs), "GET_REGS");
+	regs.rip = CODE;
+	regs.cr3 = CR3;
+	check(ioctl(vcpu, RINGLET_SET_REGS, &regs), "SET_REGS");
+	return vcpu;
+}
+
+static void *run_for_ever(void *vcpu)
+{
+	while (!ioctl((intptr_t)vcpu, RINGLET_RUN, 0) || errno == EINTR)
+		;
+	perror("RUN");
+	exit(1);
+}
+
+/*
+ * One page is the tables of all levels for all of the lower half but its first
+ * 512 GiB, and the page that they map: a shadow table for each 2 MiB. Reads them
+ * one after the other: mov rbx, 1 << 39; l: mov al, [rbx]; add rbx, 2 << 20; jmp l
+ */
+static void want_tables(int vm, int vcpus, int seconds)
+{
+	static const char loop[] = "\x48\xbb\x00\x00\x00\x00\x80\x00\x00\x00"
+				   "\x8a\x03\x48\x81\xc3\x00\x00\x20\x00"
+				   "\xeb\xf5";
+	uint64_t *memory = (uint64_t *)make_memory(vm);
+	uint64_t *table = memory + 0x4000 / 8;
+	pthread_t thread;
+
+	for (int i = 0; i < 512; i++)
+		table[i] = 0x4067;
+	for (int i = 1; i < 256; i++)
+		memory[CR3 / 8 + i] = 0x4067;
+	memcpy(code, loop, sizeof(loop));
+	for (intptr_t i = 0; i < vcpus; i++) {
+		intptr_t vcpu = make_vcpu(vm, i);
+
+		check(-pthread_create(&thread, NULL, run_for_ever,
+				      (void *)vcpu),
+		      "pthread_create");
+	}
+	sleep(seconds);
+}
+
+/* A guest of three tables and some code; it ends by SHUTDOWN. */
+static int run_guest(int vm, int breakpoints, int ldt, int smp)
+{
+	struct ringlet_run *run;
+	int vcpu;
+
+	make_memory(vm);
+	vcpu = make_vcpu(vm, 0);
 	if (breakpoints) {
 		hypercall(RINGLET_HC_SET_DR, 0, SWITCHER);
 		hypercall(RINGLET_HC_SET_DR, 7, 1);
@@ -174,10 +234,6 @@ static int run_guest(int vm, int breakpoints, int ldt, int smp)
 		lies();
 	}
 	hypercall(RINGLET_HC_SHUTDOWN, RINGLET_SHUTDOWN_POWEROFF, 0);
-	check(ioctl(vcpu, RINGLET_GET_REGS, &regs), "GET_REGS");
-	regs.rip = CODE;
-	regs.cr3 = CR3;
-	check(ioctl(vcpu, RINGLET_SET_REGS, &regs), "SET_REGS");
 	if (ldt)
 		use_ldt();
 	while (ioctl(vcpu, RINGLET_RUN, 0))
@@ -206,6 +262,11 @@ int main(int argc, char **argv)
 		if (!ioctl(vm, RINGLET_SET_MEMORY, &huge) || errno != ENOMEM)
 			return 1;
 		puts("refused");
+		return 0;
+	}
+	if (!strcmp(what, "tables") && argc == 4) {
+		want_tables(vm, atoi(argv[2]), atoi(argv[3]));
+		puts("survived");
 		return 0;
 	}
 	check(run_guest(vm, !strcmp(what, "dr"), !strcmp(what, "ldt"),

@@ -80,6 +80,20 @@ stop_guest() {
 	wait "$running" 2>/dev/null
 }
 
+# oom_may_speak COMMAND…: the OOM killer says what looks like a splat, and names whom it kills. What
+# is a splat panics, and that is on the console in any case; the test "quiet" passes over the rest.
+oom_may_speak() {
+	read -r level _ </proc/sys/kernel/printk
+	echo 1 >/proc/sys/kernel/printk
+	echo "test: the OOM killer may speak" >/dev/kmsg
+	"$@"
+	spoken=$?
+	echo "test: that was all" >/dev/kmsg
+	echo "$level" >/proc/sys/kernel/printk
+	return $spoken
+}
+no_splat() { ! dmesg | grep -v 'ommand line: ' | grep -E 'WARNING:|BUG:|Oops|cut here|soft lockup|stall'; }
+
 # The counters of a launcher's VM.
 counters() { cat /sys/kernel/debug/ringlet/"$1"-*/counters; }
 
