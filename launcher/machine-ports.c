@@ -205,12 +205,10 @@ static void set_up_command_streams(struct machine *m, int log)
 	m->err = stream_new(share(STDERR_FILENO), -1, m->wake_fd, "stderr");
 	m->console_out = stream_new(log >= 0 ? log : share(STDERR_FILENO), -1,
 				    m->wake_fd, "the log");
-	stream_start_output(m->out);
-	stream_start_output(m->err);
 }
 
-/* The last thing before the guest starts: from here on the terminal is raw. */
-void machine_start_streams(struct machine *m)
+/* The last files to be opened; from here on the terminal is raw. */
+void machine_open_streams(struct machine *m)
 {
 	int log = m->config->log ? open_log(m->config->log) : -1;
 
@@ -218,6 +216,14 @@ void machine_start_streams(struct machine *m)
 		set_up_command_streams(m, log);
 	else
 		set_up_console_streams(m, log);
+}
+
+void machine_start_streams(struct machine *m)
+{
+	if (m->config->command) {
+		stream_start_output(m->out);
+		stream_start_output(m->err);
+	}
 	stream_start_output(m->console_out);
 	if (!m->config->command)
 		stream_start_input(m->input);

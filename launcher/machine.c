@@ -2,9 +2,9 @@
 /*
  * A guest from its parts, in two phases. machine_set_up() reads files, opens
  * the module and fills guest memory; every fault ends in die() and no guest
- * has run. machine_run() starts the vCPUs' threads and is then the I/O thread: it
- * waits for signals, the timeout and moved bytes until there is an outcome.
- * Between the two is where privileges can be dropped: nothing is opened later.
+ * has run. machine_run() opens what is left to open, gives up all privileges
+ * (sandbox.c), starts the vCPUs' threads and is then the I/O thread: it waits for
+ * signals, the timeout and moved bytes until there is an outcome.
  *
  * Threads: the I/O thread (main), one per vCPU, one per stream. Locks, outer
  * first: a device's, a stream's, the machine's.
@@ -24,6 +24,7 @@
 
 #include "boot.h"
 #include "machine.h"
+#include "sandbox.h"
 
 #define CONSOLE_GPA 0xd0000000ULL
 #define CONSOLE_IRQ 5
@@ -431,6 +432,9 @@ void machine_run(struct machine *m, struct outcome *outcome)
 
 	io_open(&io, m);
 	signal(SIGPIPE, SIG_IGN);
+	machine_open_streams(m);
+	status_open_file();
+	sandbox_drop_privileges();
 	machine_start_streams(m);
 	virtio_console_init(&m->console, &m->mem, m->vm.fd, CONSOLE_GPA,
 			    CONSOLE_IRQ);
@@ -438,6 +442,7 @@ void machine_run(struct machine *m, struct outcome *outcome)
 	take_size(m);
 	set_timer(&io, m->config->timeout);
 
+	sandbox_enter();
 	start_vcpus(m);
 	while (!machine_ended(m))
 		if (!serve_event(m, &io))

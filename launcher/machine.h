@@ -85,6 +85,7 @@ void machine_run(struct machine *m, struct outcome *outcome);
 
 /* machine-ports.c: */
 void machine_add_ports(struct machine *m);
+void machine_open_streams(struct machine *m);
 void machine_start_streams(struct machine *m);
 void machine_serve_ports(struct machine *m);
 bool machine_input_ended(struct machine *m);

@@ -17,6 +17,7 @@
  *	guest-command.c		what we say to our init (wire.h)
  *	init/init.c		that init, a program of its own in the guest
  *	stream.c, tty.c		our side of stdin, stdout, stderr
+ *	sandbox.c		what is given up before the guest runs
  *	options.c, status.c	command lines, exit status
  */
 #include <fcntl.h>

@@ -5,9 +5,11 @@
  * with which every fault found before the guest starts leaves the program.
  *
  * May touch stderr and the status file, nothing else. The functions that do
- * not return are the main thread's; say() is anybody's.
+ * not return are the main thread's, but for status_exit_at_once(); say() is
+ * anybody's.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@ static const char *const reason_names[] = { STATUS_REASONS(STATUS_NAME) };
 
 static const char *program = "ringlet";
 static const char *status_file;
+static int status_fd = -1;
 
 const char *status_reason_name(enum status_reason reason)
 {
@@ -47,14 +50,23 @@ void status_note_output(bool in_mid_line)
 	__atomic_store_n(&mid_line, in_mid_line, __ATOMIC_RELAXED);
 }
 
+/* Nothing more can be done about what cannot be written. */
+static void put(int fd, const char *text)
+{
+	if (write(fd, text, strlen(text)) < 0)
+		return;
+}
+
 static void print_sentence(const char *text)
 {
 	bool break_line =
 		__atomic_exchange_n(&mid_line, false, __ATOMIC_RELAXED);
+	char line[STATUS_MESSAGE_MAX + 64];
 
 	/* In one call, so that it is one piece between a guest's lines. */
-	dprintf(STDERR_FILENO, "%s%s: %s\n", break_line ? "\n" : "", program,
-		text);
+	snprintf(line, sizeof(line), "%s%s: %s\n", break_line ? "\n" : "",
+		 program, text);
+	put(STDERR_FILENO, line);
 }
 
 void say(const char *fmt, ...)
@@ -112,11 +124,47 @@ void status_check_file(void)
 	free(dir);
 }
 
+/*
+ * While a guest runs nothing more can be opened (sandbox.c): what is there by
+ * then stays as it is until the end, and is written over.
+ */
+void status_open_file(void)
+{
+	struct stat st;
+	bool fifo = status_file && !stat(status_file, &st) &&
+		    S_ISFIFO(st.st_mode);
+
+	/* It would open /dev/urandom when the first object is made. */
+	json_object_seed(0);
+	if (!status_file)
+		return;
+	/* A FIFO that is opened for both does not wait for a reader. */
+	status_fd = open(status_file,
+			 (fifo ? O_RDWR : O_WRONLY | O_CREAT) | O_CLOEXEC, 0666);
+	if (status_fd < 0) {
+		const char *path = status_file;
+
+		status_file = NULL;
+		die("cannot write the status file %s: %s; name another --status-file",
+		    path, strerror(errno));
+	}
+}
+
+/* A file that was longer must be cut; what is no file cannot be. */
+static int write_open_file(json_t *root)
+{
+	if (ftruncate(status_fd, 0) && errno != EINVAL)
+		return -1;
+	return json_dumpfd(root, status_fd, JSON_INDENT(2));
+}
+
 static int write_json(json_t *root, const char *path)
 {
 	char *temp;
 	int err;
 
+	if (status_fd >= 0)
+		return write_open_file(root);
 	if (is_special(path))
 		return json_dump_file(root, path, JSON_INDENT(2));
 	if (asprintf(&temp, "%s.%d.tmp", path, (int)getpid()) < 0)
@@ -174,6 +222,28 @@ void status_exit(const struct outcome *outcome)
 		break;
 	}
 	exit(plain.status);
+}
+
+/*
+ * From a signal's handler, at any moment of any thread: no memory, no locks, no
+ * atexit(). The message is plain, the program's end one word of it.
+ */
+void status_exit_at_once(const char *fmt, ...)
+{
+	char text[STATUS_MESSAGE_MAX], json[STATUS_MESSAGE_MAX + 64];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	print_sentence(text);
+	snprintf(
+		json, sizeof(json),
+		"{\n  \"reason\": \"%s\",\n  \"status\": %d,\n  \"message\": \"%s\"\n}",
+		status_reason_name(STATUS_ERROR), EXIT_FAULT, text);
+	if (status_fd >= 0 && !(ftruncate(status_fd, 0) && errno != EINVAL))
+		put(status_fd, json);
+	_exit(EXIT_FAULT);
 }
 
 void die(const char *fmt, ...)

@@ -50,6 +50,7 @@ const char *status_reason_name(enum status_reason reason);
 void status_set_program(const char *name);
 void status_set_file(const char *path);
 void status_check_file(void);
+void status_open_file(void);
 void status_note_output(bool in_mid_line);
 
 __printf(4, 5) void outcome_set(struct outcome *outcome,
@@ -57,6 +58,7 @@ __printf(4, 5) void outcome_set(struct outcome *outcome,
 				const char *fmt, ...);
 
 __printf(1, 2) void say(const char *fmt, ...);
+_Noreturn __printf(1, 2) void status_exit_at_once(const char *fmt, ...);
 _Noreturn __printf(1, 2) void die(const char *fmt, ...);
 _Noreturn void status_exit(const struct outcome *outcome);
 

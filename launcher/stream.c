@@ -332,8 +332,9 @@ static void start_thread(struct stream *s, void *(*thread)(void *))
 
 	if (s->started)
 		return;
-	/* Signals are the I/O thread's alone. */
+	/* Signals are the I/O thread's alone, but for the sandbox's own. */
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = pthread_create(&s->thread, NULL, thread, s);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

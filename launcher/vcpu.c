@@ -166,6 +166,7 @@ void vcpu_start(struct vcpu *vcpu)
 	sigaction(VCPU_SIGNAL, &action, NULL);
 	sigfillset(&mask);
 	sigdelset(&mask, VCPU_SIGNAL);
+	sigdelset(&mask, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &mask, &old);
 	err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -69,6 +69,31 @@ ends "for want of memory" 125 error \
 	fail:12
 ends "a sentence is plain text" 255 panic "ringlet: the guest kernel panicked: a?b" "panic:a$(printf '\033')b"
 
+# One who got hold of the launcher can open, start, reach and send nothing. System calls by number:
+# open, openat, socket, execve, fork, clone without CLONE_THREAD, kill, tgkill of another, ptrace,
+# process_vm_writev, rename, seccomp, bpf, io_uring_setup, TIOCSTI, and code by mmap and mprotect.
+for call in 2 257 41 59 57 56,17 62,1,0 234,1,1,0 101 311 82 317 321 425 16,0,0x5412 9,0,4096,7 10,0,4096,4; do
+	ends "no system call $call" 125 error \
+		"ringlet: the launcher was about to make system call ${call%%,*}, which it never makes: a bug of Ringlet's, or a guest that broke out; please report it" \
+		"breach:$call poweroff"
+done
+run "breach:435,0 poweroff" >"$work/out" 2>"$work/err" </dev/null
+check "clone3 is as if it were not there" [ "$?,$(cat "$work/out")" = "0,errno 38" ]
+run "breach:13,31,0,0 poweroff" >"$work/out" 2>"$work/err" </dev/null
+check "who takes the fence away is killed by SIGSYS" [ $? = 159 ]
+: >"$work/out"
+RINGLET_SCRIPT="say:up hang" "$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M \
+	--timeout 20 >"$work/out" 2>&1 </dev/null &
+pid=$!
+while ! grep -q up "$work/out"; do sleep 0.05; done
+cat /proc/$pid/task/*/status >"$work/threads"
+kill $pid
+wait $pid
+threads=$(grep -c '^Pid:' "$work/threads")
+check "no thread has a capability, or can get one" [ "$(grep -cE '^Cap(Inh|Prm|Eff|Amb):	0*$' "$work/threads")" = $((4 * threads)) ]
+check "or another list of system calls" [ "$(grep -cE '^NoNewPrivs:	1|^Seccomp:	2' "$work/threads")" = $((2 * threads)) ]
+check "and there are three or four" [ "$threads" = 3 -o "$threads" = 4 ]
+
 # A sentence begins on a line of its own where it is seen with the guest's.
 run "say:half panic:x" >"$work/out" 2>&1 </dev/null
 check "a sentence after half a line" [ "$(cat "$work/out")" = "$(printf 'half\nringlet: the guest kernel panicked: x')" ]
@@ -128,6 +153,7 @@ terminal "Ctrl-A x" "say:up hang" expect:up raw 'send:\x01x' ends:0 cooked
 terminal "Ctrl-A ?" "say:up hang" expect:up 'send:\x01?' expect:quit 'send:\x01x' ends:0 cooked
 terminal "a terminal after a poweroff" "say:up poweroff" expect:up ends:0 cooked
 terminal "after a panic" "say:up panic:x" "expect:up" "expect:ringlet: the guest kernel panicked" ends:255 cooked
+terminal "after a call that is none of ours" "breach:2" "expect:system call 2, which" ends:125 cooked
 for signal in 2:130 15:143 1:129 3:131 6:134 11:139; do
 	terminal "after signal ${signal%:*}" "say:up hang" expect:up raw "kill:${signal%:*}" "ends:${signal#*:}" cooked
 done
