@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which places of the module a thread of ours came by: KCOV, as the debug host
+ * has it. For programs that call the module themselves; the places are those
+ * of the thread that calls it (interrupts and other threads' are not seen).
+ *
+ *	struct kcov *kcov = kcov_start();	NULL: this host has no KCOV
+ *	ioctl(...);
+ *	new = kcov_take(kcov);			after each call, or a few
+ *	...
+ *	kcov_stop(kcov);
+ *	kcov_report(stdout);			"# coverage: 812 of 1003 places, ..."
+ *
+ * Each thread has a struct kcov of its own; what they take goes to one set of
+ * the process, which may be written to a file and read by another process.
+ */
+#ifndef KCOV_H
+#define KCOV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct kcov;
+
+/* Begin to record what the calling thread does in the module. */
+struct kcov *kcov_start(void);
+
+/*
+ * Put what was recorded since the last time into the set, and forget it. The
+ * return value is how many places are new to the set.
+ */
+size_t kcov_take(struct kcov *kcov);
+
+/* Forget what was recorded since the last time. */
+void kcov_forget(struct kcov *kcov);
+
+/* Record no more; without a last kcov_take(), what is not taken is lost. */
+void kcov_stop(struct kcov *kcov);
+
+/* Places in the set. */
+size_t kcov_places(void);
+
+/* The set as a file of offsets in the module, which is added to; and back. */
+bool kcov_save(const char *path);
+bool kcov_load(const char *path);
+
+/*
+ * A line of KTAP's diagnostics: how many of the module's places were reached,
+ * and one for each function that has places and was never entered.
+ */
+void kcov_report(FILE *to);
+
+#endif
