@@ -49,11 +49,8 @@ static enum ringlet_next hypercall_LOAD_CR3(struct ringlet_vcpu *vcpu,
 	int ret = ringlet_tags_load_cr3(&vcpu->shadow, args[0]);
 
 	*result = ret;
-	if (ret == -ENOMEM)
-		return ringlet_kill(
-			vcpu,
-			"the host has no memory for the tables of another address space");
-	return RINGLET_RESUME;
+	/* No guest expects that: it is the launcher's to hear. */
+	return ret == -ENOMEM ? -ENOMEM : RINGLET_RESUME;
 }
 
 static enum ringlet_next hypercall_FLUSH_TLB(struct ringlet_vcpu *vcpu,
@@ -329,6 +326,8 @@ const u64 ringlet_hypercalls_at_once =
 	BIT_ULL(RINGLET_HC_SET_CR4);
 static_assert(RINGLET_HC_COUNT <= 64);
 
+#define SYSCALL_LENGTH 2
+
 /* Nothing of it survives the function, which may put results in their place. */
 static noinline enum ringlet_next traced(struct ringlet_vcpu *vcpu, u64 nr,
 					 const u64 *args, u64 *result)
@@ -343,6 +342,9 @@ static noinline enum ringlet_next traced(struct ringlet_vcpu *vcpu, u64 nr,
 /**
  * ringlet_hypercall() - SYSCALL in guest kernel mode
  * @vcpu: whose; RAX is the number
+ *
+ * If the host cannot do it now, it has not been done: the guest is before its
+ * SYSCALL again, for the launcher to call RUN once more.
  *
  * Return: what to do next.
  */
@@ -368,6 +370,9 @@ enum ringlet_next ringlet_hypercall(struct ringlet_vcpu *vcpu)
 		next = traced(vcpu, nr, args, &result);
 	else
 		next = hypercalls[nr](vcpu, args, &result);
-	gprs->rax = result;
+	if (next < 0)
+		gprs->rip -= SYSCALL_LENGTH;
+	else
+		gprs->rax = result;
 	return next;
 }

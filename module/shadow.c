@@ -240,15 +240,15 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 			half = &tag->klower;
 	}
 	ret = make_leaf(vcpu, half, t, access);
-	/* The host is at it, or short of memory: let the guest fault again. */
-	if (ret < 0 && ret != -EAGAIN && (ret != -ENOMEM || !gave_way(shadow)))
-		return ret;
 	if (ret >= 0)
 		shadow->insist = false;
 	if (ret == 1)
 		return spurious(vcpu, t->gva);
 	ringlet_left(vcpu, RINGLET_LEFT_FILL);
-	return RINGLET_RESUME;
+	/* The host is at it, or short of memory: let the guest fault again. */
+	if (ret == -EAGAIN || (ret == -ENOMEM && gave_way(shadow)))
+		return RINGLET_RESUME;
+	return ret;
 }
 
 /* A guest user's access above the split: nothing there is ever the user's. */

@@ -114,10 +114,11 @@ static enum ringlet_next serve_start(struct ringlet_vcpu *vcpu)
 	u64 *gdt = (u64 *)(vcpu->window.desc + RINGLET_DESC_GDT);
 
 	ringlet_tags_flush_all(&vcpu->shadow);
-	if (ringlet_tags_load_cr3(&vcpu->shadow, start->cr3))
-		return ringlet_kill(
-			vcpu,
-			"the host has no memory for the tables of another vCPU");
+	/* It has no other error here: the CR3 was looked at. The next RUN then. */
+	if (ringlet_tags_load_cr3(&vcpu->shadow, start->cr3)) {
+		ringlet_request(vcpu, RINGLET_REQ_START);
+		return -ENOMEM;
+	}
 	memset(&gdt[GDT_ENTRY_TLS_MIN], 0,
 	       GDT_ENTRY_TLS_ENTRIES * sizeof(*gdt));
 	reset_shared(vcpu);
