@@ -8,6 +8,7 @@
 #include "ringlet.h"
 
 #include <linux/anon_inodes.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -76,7 +77,9 @@ static int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct ringlet_vcpu *vcpu = file->private_data;
 
-	ringlet_vm_put(vcpu->vm);
+	/* None: there was a file, but no vCPU could be made for it. */
+	if (vcpu)
+		ringlet_vm_put(vcpu->vm);
 	return 0;
 }
 
@@ -88,22 +91,38 @@ static const struct file_operations vcpu_fops = {
 	.llseek = noop_llseek,
 };
 
+/*
+ * The fd and the file before the vCPU: a vCPU lives as long as its VM, and one
+ * that nobody can reach would take its number with it.
+ */
 static long create_vcpu(struct ringlet_vm *vm, unsigned long id)
 {
 	struct ringlet_vcpu *vcpu;
-	int ret;
+	struct file *file;
+	int fd, ret;
 
 	if (id > U32_MAX)
 		return -EINVAL;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile("ringlet-vcpu", &vcpu_fops, NULL, O_RDWR);
+	if (IS_ERR(file)) {
+		ret = PTR_ERR(file);
+		goto no_file;
+	}
 	ret = ringlet_vm_create_vcpu(vm, id, &vcpu);
 	if (ret)
-		return ret;
+		goto no_vcpu;
 	ringlet_vm_get(vm);
-	ret = anon_inode_getfd("ringlet-vcpu", &vcpu_fops, vcpu,
-			       O_RDWR | O_CLOEXEC);
-	/* The vCPU stays with its VM, unreachable: its number is used up. */
-	if (ret < 0)
-		ringlet_vm_put(vm);
+	file->private_data = vcpu;
+	fd_install(fd, file);
+	return fd;
+
+no_vcpu:
+	fput(file);
+no_file:
+	put_unused_fd(fd);
 	return ret;
 }
 
