@@ -11,8 +11,9 @@ CACHE=${RINGLET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringlet}
 mkdir -p "$CACHE"
 CACHE=$(cd "$CACHE" && pwd)
 ROOTS=$CACHE/roots
-# shellcheck disable=SC2034 # read by the scripts that source this file
+# The hosts of every check, and those that only the matrix of check-all wants.
 HOSTS="6.1-cloud 6.1-full 6.12-cloud 6.12-full"
+MATRIX_HOSTS="6.1-rt 6.12-rt 6.12-trixie 7.3-cloud 7.3-full 7.3-rt"
 ME=${0##*/}
 
 say() { printf '%s: %s\n' "$ME" "$*" >&2; }
@@ -44,11 +45,19 @@ release() {
 }
 
 is_host() {
-	case " $HOSTS " in
+	case " $HOSTS $MATRIX_HOSTS " in
 	*" $1 "*) return 0 ;;
 	esac
-	say "no such host: $1 (one of: $HOSTS)"
+	say "no such host: $1 (one of: $HOSTS $MATRIX_HOSTS)"
 	return 1
+}
+
+# The Debian release that a host, or another thing of bed/fetch, comes from.
+suite() {
+	case $1 in
+	*trixie | 7.*) echo trixie ;;
+	*) echo bookworm ;;
+	esac
 }
 
 # A short hash of everything on stdin.
