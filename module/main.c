@@ -21,9 +21,9 @@ static void read_host(struct ringlet_host *host)
 {
 	memset(host, 0, sizeof(*host));
 	host->cr4 = native_read_cr4();
-	rdmsrl(MSR_EFER, host->efer);
-	rdmsrl(MSR_STAR, host->star);
-	rdmsrl(MSR_SYSCALL_MASK, host->sfmask);
+	rdmsrq(MSR_EFER, host->efer);
+	rdmsrq(MSR_STAR, host->star);
+	rdmsrq(MSR_SYSCALL_MASK, host->sfmask);
 	host->xen_pv = boot_cpu_has(X86_FEATURE_XENPV);
 	host->confidential = cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT) ||
 			     boot_cpu_has(X86_FEATURE_TDX_GUEST);

@@ -607,8 +607,9 @@ static void mn_invalidate_range_end(struct mmu_notifier *mn,
  * as young if a leaf may point to it, and to clear that its entry goes and all
  * leaves are dropped; those in use come back.
  */
-static int mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
-			  unsigned long start, unsigned long end)
+static ringlet_young mn_clear_young(struct mmu_notifier *mn,
+				    struct mm_struct *mm, unsigned long start,
+				    unsigned long end)
 {
 	struct ringlet_vm *vm = vm_of(mn);
 	bool young;
@@ -622,8 +623,8 @@ static int mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	return young;
 }
 
-static int mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
-			 unsigned long address)
+static ringlet_young mn_test_young(struct mmu_notifier *mn,
+				   struct mm_struct *mm, unsigned long address)
 {
 	struct ringlet_vm *vm = vm_of(mn);
 	bool young;

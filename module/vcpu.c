@@ -136,11 +136,11 @@ enum ringlet_next ringlet_kill(struct ringlet_vcpu *vcpu, const char *why, ...)
  */
 static enum ringlet_next split_lock(struct ringlet_vcpu *vcpu)
 {
-	if (handle_guest_split_lock(ringlet_gprs(vcpu)->rip))
+	if (ringlet_split_lock_allowed(ringlet_gprs(vcpu)->rip))
 		return RINGLET_RESUME;
 	return ringlet_kill(
 		vcpu,
-		"a locked access across a cache line, which the host forbids (split_lock_detect)");
+		"a locked access across a cache line, which the host forbids (boot it with split_lock_detect=off)");
 }
 
 static enum ringlet_next exception(struct ringlet_vcpu *vcpu,

@@ -16,7 +16,11 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <asm/cpu.h>
 #include <asm/cpufeature.h>
+#ifdef RINGLET_HAVE_CPUID_API
+#include <asm/cpuid/api.h>
+#endif
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/processor-flags.h>
@@ -163,6 +167,31 @@ static inline void shrinker_free(struct shrinker *shrinker)
 	unregister_shrinker(shrinker);
 	kfree(shrinker);
 }
+#endif
+
+/* Renamed, without a change, when they were. */
+#ifndef RINGLET_HAVE_RDMSRQ
+#define rdmsrq rdmsrl
+#endif
+
+/*
+ * What the host makes of a guest's access across cache lines that it forbids:
+ * true if the guest may go on. Some kernels tell KVM alone.
+ */
+static inline bool ringlet_split_lock_allowed(unsigned long ip)
+{
+#ifdef RINGLET_HAVE_GUEST_SPLIT_LOCK
+	return handle_guest_split_lock(ip);
+#else
+	return false;
+#endif
+}
+
+/* What a notifier of ageing returns: true if the frame was used. */
+#ifdef RINGLET_HAVE_BOOL_YOUNG
+#define ringlet_young bool
+#else
+#define ringlet_young int
 #endif
 
 #ifndef RINGLET_HAVE_HRTIMER_SETUP

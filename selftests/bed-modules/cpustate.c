@@ -42,14 +42,15 @@ struct cpu_state {
 static void cpu_state_read(void *info)
 {
 	struct cpu_state *s = info;
+	u32 low, high;
 	unsigned int i;
 	u16 ldtr;
 
 	s->cr0 = read_cr0();
 	s->cr4 = __read_cr4();
 	for (i = 0; i < ARRAY_SIZE(msrs); i++)
-		if (rdmsrl_safe(msrs[i].msr, &s->msr[i]))
-			s->msr[i] = 0;
+		if (!rdmsr_safe(msrs[i].msr, &low, &high))
+			s->msr[i] = low | (u64)high << 32;
 	native_store_gdt(&s->gdt);
 	store_idt(&s->idt);
 	s->tr = native_store_tr();
