@@ -112,6 +112,7 @@ SYM_CODE_START(ringlet_enter)
 	movw	%gs, S(HOST_GS)
 
 .Lenter_window:
+	ANNOTATE_NOENDBR
 	/* From the next instruction on NMIs are ours, and abort the entry. */
 	lidt	S(GUEST_IDTR)
 	lgdt	S(GUEST_GDTR)
@@ -172,6 +173,7 @@ SYM_CODE_START(ringlet_enter)
  * and where fast.c ends that has served the guest.
  */
 .Lresume:
+	ANNOTATE_NOENDBR
 	leaq	S(GPRS), %rsp
 	popq	%r15
 	popq	%r14
@@ -191,6 +193,7 @@ SYM_CODE_START(ringlet_enter)
 	addq	$16, %rsp		/* vector, error */
 /* With all but RIP to SS in registers; RSP points to those. */
 .Lregisters_live:
+	ANNOTATE_NOENDBR
 	/*
 	 * The guest is user mode to MDS and its kin: clear the buffers last,
 	 * after every load of host or switcher data. VERW wants a memory
@@ -205,6 +208,7 @@ SYM_CODE_START(ringlet_enter)
 	iretq
 /* With everything in registers: RIP in RCX, RFLAGS in R11. */
 .Lsysret:
+	ANNOTATE_NOENDBR
 	cmpl	$0, S(PENDING)
 	jne	.Lleave_sysret
 	sysretq
@@ -274,6 +278,7 @@ SYM_CODE_START_LOCAL(ringlet_leave)
  * nothing below depends on how far it got, and nothing saves guest state.
  */
 .Lrestore_host:
+	ANNOTATE_NOENDBR
 	leaq	S(RIP), %rsp	/* a stack for what must not happen */
 	cmpq	$0, S(GUEST_DR7)
 	je	.Lrestore_cr3
@@ -654,9 +659,11 @@ _ASM_NOKPROBE(ringlet_cstar)
 SYM_CODE_START_LOCAL(ringlet_turned_round)
 	UNWIND_HINT_NONE
 .Lleave_resume:
+	ANNOTATE_NOENDBR
 	movq	$RINGLET_VECTOR_ABORTED, S(VECTOR)
 	jmp	.Lsave_cr2
 .Lleave_sysret:
+	ANNOTATE_NOENDBR
 	movq	%rsp, S(RSP)
 	leaq	S(RIP), %rsp
 	movq	%rcx, S(RIP)
@@ -664,6 +671,7 @@ SYM_CODE_START_LOCAL(ringlet_turned_round)
 	movq	%r11, S(RFLAGS)
 	movq	$__USER_DS, S(SS)
 .Lleave_live:
+	ANNOTATE_NOENDBR
 	pushq	$0
 	pushq	$RINGLET_VECTOR_ABORTED
 	jmp	ringlet_leave
@@ -695,6 +703,9 @@ _ASM_NOKPROBE(ringlet_turned_round)
  * Nothing is pushed: next to `lidt` the stack is the *host's* NMI stack, and
  * just below this frame lies the word by which its entry code recognizes an
  * NMI inside an NMI.
+ *
+ * ANNOTATE_NOENDBR, at the labels: their addresses are taken, and no indirect
+ * jump goes there. objtool asks.
  */
 .macro TURN_ROUND_BEFORE end:req to:req done:req
 	leaq	\end(%rip), %rcx
@@ -791,12 +802,15 @@ SYM_CODE_START_LOCAL(ringlet_fault_in_switcher)
 	cmpq	$X86_TRAP_PF, (%rsp)
 	jne	.Lfault_is_a_bug
 	movq	16(%rsp), %rax			/* RIP */
-	leaq	.Lfast_text(%rip), %rcx
-	cmpq	%rcx, %rax
-	jb	.Lfault_is_a_bug
 	leaq	ringlet_stubs(%rip), %rcx
 	cmpq	%rcx, %rax
 	jae	.Lfault_is_a_bug
+	/* By its distance: objtool has words for the address of C code. */
+	leaq	ringlet_text_start(%rip), %rcx
+	subq	%rcx, %rax
+	jb	.Lfault_is_a_bug
+	cmpq	$(.Lfast_text - ringlet_text_start), %rax
+	jb	.Lfault_is_a_bug
 	incq	S(FAST_FAULTS)
 	jmp	.Lsave_rest
 .Lfault_is_a_bug:
@@ -817,6 +831,7 @@ _ASM_NOKPROBE(ringlet_fault_in_switcher)
 SYM_CODE_START_LOCAL(ringlet_abort_entry)
 	UNWIND_HINT_NONE
 .Labort_entry:
+	ANNOTATE_NOENDBR
 	cld
 	movq	$RINGLET_VECTOR_ABORTED, S(VECTOR)
 	jmp	.Lrestore_host
