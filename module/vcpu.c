@@ -215,8 +215,8 @@ static __always_inline enum ringlet_next handle_exit(struct ringlet_vcpu *vcpu)
 }
 
 /* What need_resched(), signal_pending() and their kin would look at. */
-#define WORK_FLAGS                                                  \
-	(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | \
+#define WORK_FLAGS                                                    \
+	(RINGLET_TIF_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | \
 	 _TIF_NOTIFY_RESUME)
 
 /* Something of our own that must be handled with interrupts on. */
@@ -402,7 +402,7 @@ static int run(struct ringlet_vcpu *vcpu)
 			vcpu->run->exit_reason = RINGLET_EXIT_INTR;
 			return -EINTR;
 		}
-		cond_resched();
+		ringlet_resched();
 		next = run_once(vcpu);
 	} while (next == RINGLET_RESUME);
 	if (READ_ONCE(vcpu->vm->dead))

@@ -169,6 +169,23 @@ static inline void shrinker_free(struct shrinker *shrinker)
 }
 #endif
 
+/*
+ * Kernels that resched lazily set another flag first, and preempt_enable() does
+ * not look at it: like a return to user mode, the run loop must.
+ */
+#ifdef _TIF_NEED_RESCHED_LAZY
+#define RINGLET_TIF_RESCHED (_TIF_NEED_RESCHED | _TIF_NEED_RESCHED_LAZY)
+#else
+#define RINGLET_TIF_RESCHED _TIF_NEED_RESCHED
+#endif
+
+static inline void ringlet_resched(void)
+{
+	cond_resched();
+	if (read_thread_flags() & RINGLET_TIF_RESCHED)
+		schedule();
+}
+
 /* Renamed, without a change, when they were. */
 #ifndef RINGLET_HAVE_RDMSRQ
 #define rdmsrq rdmsrl
