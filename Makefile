@@ -12,7 +12,7 @@ UDEVDIR	?= /lib/udev/rules.d
 BED	:= selftests/bed
 MAKEFLAGS += --no-print-directory
 
-# HOST: here, or one of the bed's (6.1-cloud, 6.1-full, 6.12-cloud, 6.12-full).
+# HOST: here, or one of the bed's (6.1-cloud, 6.1-full, 6.12-cloud, 6.12-full; bed/lib.sh has more).
 HOST	?=
 # What runs in the guest; without it, a shell.
 CMD	?=
@@ -110,6 +110,7 @@ help:
 	@echo 'make install       launcher, manual page, udev rule, module (PREFIX=, DESTDIR=)'
 	@echo 'make uninstall     takes them away again'
 	@echo 'make clean         what was built here; make distclean: the cache too'
-	@echo 'HOST=              6.1-cloud 6.1-full 6.12-cloud 6.12-full here'
+	@echo 'HOST=              6.1-cloud 6.1-full 6.12-cloud 6.12-full here, and for the matrix'
+	@echo '                   6.1-rt 6.12-rt 6.12-trixie 7.3-cloud 7.3-full 7.3-rt'
 
 .PHONY: all setup module launcher run check check-all check-strict bench install uninstall clean distclean help
