@@ -349,20 +349,19 @@ static bool still_true(struct ringlet_vm *vm, unsigned long seq)
 /*
  * Vouch for a frame. Context: mn_lock held, still_true().
  *
- * An entry never gets more rights while it is there: another vCPU's CPU may have
- * cached that it may not be written, and its switcher, having read that it may,
- * would fault. Returns false if the entry must go first, as in an invalidation.
+ * An entry that is there may get more rights: the host made a page writable in
+ * its place, after a fork or a soft-dirty scan. Other vCPUs' CPUs may still have
+ * it read-only in the linear map; a switcher that writes there all the same
+ * takes a fault, which drops what was cached, and leaves the rest to us.
  */
-static bool vouch(struct ringlet_vm *vm, struct ringlet_memslot *slot, u64 gfn,
+static void vouch(struct ringlet_vm *vm, struct ringlet_memslot *slot, u64 gfn,
 		  u64 pte)
 {
 	u64 *entry = ringlet_linear_entry(&vm->linear, gfn);
 
-	if (*entry)
-		return !(pte & ~*entry & RINGLET_PTE_W);
 	__set_bit(gfn - slot->gfn, slot->shadowed);
-	WRITE_ONCE(*entry, pte);
-	return true;
+	if (!*entry || (pte & RINGLET_PTE_W))
+		WRITE_ONCE(*entry, pte);
 }
 
 /*
@@ -423,25 +422,6 @@ static bool known(struct ringlet_vm *vm, u64 gfn, bool write)
 	       (READ_ONCE(*entry) & (write ? RINGLET_PTE_W : RINGLET_PTE_P));
 }
 
-/* A frame of the host's for a frame of the guest's, got when @seq was read. */
-static int vouch_frame(struct ringlet_vm *vm, struct ringlet_memslot *slot,
-		       u64 gfn, u64 pte, unsigned long seq)
-{
-	bool ok, replace;
-
-	spin_lock(&vm->mn_lock);
-	ok = still_true(vm, seq);
-	replace = ok && !vouch(vm, slot, gfn, pte);
-	if (replace) {
-		forget(vm, slot, gfn - slot->gfn, gfn - slot->gfn);
-		vm->mn_throwing++;
-	}
-	spin_unlock(&vm->mn_lock);
-	if (replace)
-		throw_out(vm);
-	return ok && !replace ? 0 : -EAGAIN;
-}
-
 /**
  * ringlet_know_frame() - see that the frame table has a frame
  * @vm: whose
@@ -459,8 +439,7 @@ int ringlet_know_frame(struct ringlet_vm *vm, u64 gpa, bool write)
 	unsigned long hva = slot->hva + ((gfn - slot->gfn) << PAGE_SHIFT);
 	unsigned long seq;
 	struct page *page;
-	bool writable, huge;
-	u64 pte;
+	bool writable, huge, ok;
 	int ret;
 
 	if (known(vm, gfn, write))
@@ -473,12 +452,17 @@ int ringlet_know_frame(struct ringlet_vm *vm, u64 gpa, bool write)
 	if (writable)
 		dirty(page);
 	huge = PageCompound(page);
-	pte = ringlet_linear_pte(page_to_pfn(page), writable);
-	ret = vouch_frame(vm, slot, gfn, pte, seq);
+	spin_lock(&vm->mn_lock);
+	ok = still_true(vm, seq);
+	if (ok)
+		vouch(vm, slot, gfn,
+		      ringlet_linear_pte(page_to_pfn(page), writable));
+	spin_unlock(&vm->mn_lock);
 	put_page(page);
-	if (!ret)
-		vouch_around(vm, slot, gfn, huge);
-	return ret;
+	if (!ok)
+		return -EAGAIN;
+	vouch_around(vm, slot, gfn, huge);
+	return 0;
 }
 
 /**

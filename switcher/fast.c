@@ -239,8 +239,9 @@ static __always_inline void fill(struct ringlet_window_state *s,
 	/* Nothing is missing: the module knows why a fault may be spurious. */
 	if (*entries[1] == spte)
 		leave();
+	/* D, or a flush would not look there to take the mark away (tags.c). */
 	if (t->level > 1)
-		*entries[t->level] |= RINGLET_SPTE_LARGE;
+		*entries[t->level] |= RINGLET_SPTE_LARGE | RINGLET_PTE_D;
 	WRITE_ONCE(*entries[1], spte);
 	s->fast_filled++;
 }
