@@ -39,12 +39,12 @@ tree() {
 	free=$(df -Pm "$CACHE" | awk 'END { print $4 }')
 	[ "$free" -ge $need ] || die "$CACHE has $free MiB free; KUnit's kernels need $need. Make room, or set XDG_CACHE_HOME"
 	if ! cmp -s "$source/.debs" "$WORK/.debs"; then
-		rm -rf "$WORK/linux" "$WORK/um" "$WORK/x86" "$WORK/.patches"
+		rm -rf "$WORK/linux" "$WORK/um" "$WORK/x86" "$WORK/x86.smp" "$WORK/.patches"
 	fi
 	cat "$TREE"/guest-pvops/patches/*.patch >"$WORK/.patches.new"
 	if [ -e "$WORK/.patches" ] && ! cmp -s "$WORK/.patches" "$WORK/.patches.new"; then
 		patch -s -d "$WORK/linux" -p1 -R -f --no-backup-if-mismatch <"$WORK/.patches" >&2 ||
-			rm -rf "$WORK/linux" "$WORK/um" "$WORK/x86"
+			rm -rf "$WORK/linux" "$WORK/um" "$WORK/x86" "$WORK/x86.smp"
 		rm -f "$WORK/.patches"
 	fi
 	if [ ! -d "$WORK/linux" ]; then
