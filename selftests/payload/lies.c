@@ -326,6 +326,7 @@ void payload_lie_identity(void)
 	shared()->features = was.features;
 	shared()->tsc_khz = was.tsc_khz;
 	shared()->vcpu_id = was.vcpu_id;
+	shared()->nr_vcpus = was.nr_vcpus;
 }
 
 void payload_lie_gates(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What a payload can use: the runtime of the tiny guest kernel that all of them
- * are linked into. Runs as a Ringlet guest, in guest kernel mode on one vCPU,
- * with nothing beneath it but the guest ABI.
+ * are linked into. Runs as a Ringlet guest, in guest kernel mode, on vCPU 0 and
+ * on those that it starts, with nothing beneath it but the guest ABI.
  *
  * The heart of it is run(): it resumes a context, guest user's or guest
  * kernel's, and returns when the next event has come, whatever that is, with the
@@ -51,6 +51,7 @@ typedef __u64 u64;
 /* Exceptions, where a payload names them */
 #define EXC_DE	0
 #define EXC_DB	1
+#define EXC_NMI	2
 #define EXC_BP	3
 #define EXC_OF	4
 #define EXC_UD	6
@@ -124,12 +125,12 @@ enum {
  * @frame: ringlet_shared.event as it was found there
  * @rflags: real RFLAGS at the gate
  * @gsbase: GS base at the gate
- * @r11: R11 at the gate
  * @cr2: ringlet_shared.cr2
  * @user_gsbase: ringlet_shared.user_gsbase
  * @flags: ringlet_shared.flags
  * @pending: ringlet_shared.pending
  * @busy: ringlet_shared.busy
+ * @nmi_blocked: ringlet_shared.nmi_blocked
  */
 struct event {
 	u64 gate;
@@ -141,6 +142,7 @@ struct event {
 	u32 flags;
 	u8 pending;
 	u8 busy;
+	u8 nmi_blocked;
 };
 
 /*
@@ -170,6 +172,7 @@ struct event *run_return_frame(struct context *c);
 
 /* Hypercalls; the result is RAX. */
 u64 hypercall(u64 nr, u64 a, u64 b, u64 c);
+u64 hypercall5(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e);
 void set_gate(u64 gate, u64 address);
 u64 default_gate(u64 gate);
 u64 load_cr3(u64 cr3);
@@ -207,6 +210,30 @@ static inline void wrfsbase(u64 base)
 	asm volatile("wrfsbase %0" : : "r"(base));
 }
 
+/* Hypercalls' errors, as RAX has them. */
+/* clang-format off */
+#define ERR_NOENT	((u64)-2)
+#define ERR_FAULT	((u64)-14)
+#define ERR_BUSY	((u64)-16)
+#define ERR_INVAL	((u64)-22)
+#define ERR_NOSYS	((u64)-38)
+/* clang-format on */
+
+/* ---- Other vCPUs ---- */
+
+#define VCPUS 8 /* that there is room for */
+#define WAIT_NS 60000000000UL /* for what must come: the host may be slow */
+
+unsigned int this_vcpu(void);
+unsigned int nr_vcpus(void);
+void start_vcpu(unsigned int vcpu, void (*function)(void *), void *argument);
+u64 prepare_vcpu(unsigned int vcpu, void (*function)(void *), void *argument);
+extern const u8 other_start[];
+bool is_stopped(unsigned int vcpu);
+void wait_stopped(unsigned int vcpu);
+void relax(unsigned int tries);
+bool wait_for_word(const volatile u64 *word, u64 value);
+
 /* ---- Memory ---- */
 
 extern u64 pgd; /* the current address space: guest-physical */
@@ -238,6 +265,7 @@ bool faults(bool user, enum access kind, u64 va, u64 error);
 void say(const char *fmt, ...) __printf(1, 2);
 void fail(const char *fmt, ...) __printf(1, 2);
 void finish_early(void) __attribute__((noreturn));
+bool next_address(u64 *address);
 bool same(const char *what, u64 got, u64 want);
 bool came(const struct event *e, const struct context *c, u64 gate, u64 error,
 	  u64 rip);

@@ -6,7 +6,11 @@
  * The command line says what to run: "payload=NAME" is one payload,
  * "payload=GROUP" all harmless ones of a group, of which "after=NAME" skips the
  * first ones. Each prints "ok NAME" or, with its complaints before it, "not ok
- * NAME"; after the last the guest powers off.
+ * NAME"; after the last the guest powers off. "try=ADDRESS,..." is a list of
+ * hexadecimal numbers for a payload that wants it.
+ *
+ * vCPU 0 runs the payloads. One that wants others starts them, with a function,
+ * and they stop when it returns. Whatever is one's own is in its area.
  */
 #include <asm/bootparam.h>
 
@@ -30,18 +34,67 @@ static const struct payload payloads[] = { PAYLOADS(PAYLOAD_ROW) };
 #undef killed
 #undef either
 
+/**
+ * struct area - what is one vCPU's own
+ * @arrival: registers at the last gate; written by start.S
+ * @resumer_rsp: where resume_context() was called; written by start.S
+ * @running: what run() resumed, NULL if nothing is run
+ * @event: what came of it
+ * @function: what start_vcpu() was given
+ * @argument: same
+ * @line: what it says
+ * @line_len: bytes in it
+ * @reserved: up to the stacks
+ * @stacks: three, each growing down: the C code's, the gates', contexts'
+ */
+struct area {
+	u64 arrival[16];
+	u64 resumer_rsp;
+	struct context *running;
+	struct event event;
+	void (*function)(void *argument);
+	void *argument;
+	char line[512];
+	size_t line_len;
+	u8 stacks[] __attribute__((aligned(4096)));
+};
+
+u8 areas[VCPUS * AREA_SIZE] __attribute__((aligned(4096)));
+
+_Static_assert(offsetof(struct area, resumer_rsp) == AREA_RESUMER_RSP,
+	       "start.S knows it");
+_Static_assert(offsetof(struct area, stacks) <= AREA_STACK_END - 0x4000,
+	       "start.S knows it");
+
 static const struct payload *current;
 static bool failed;
 
-/* ---- Words ---- */
+unsigned int this_vcpu(void)
+{
+	unsigned int limit;
 
-static char line[512];
-static size_t line_len;
+	asm volatile("lsll %1, %0" : "=r"(limit) : "r"(CPU_NUMBER_SELECTOR));
+	return limit & 0xfff;
+}
+
+static struct area *area_of(unsigned int vcpu)
+{
+	return (struct area *)&areas[vcpu * AREA_SIZE];
+}
+
+static struct area *this_area(void)
+{
+	return area_of(this_vcpu());
+}
+
+/* ---- Words ---- */
 
 static void put(char c)
 {
-	if (line_len < sizeof(line))
-		line[line_len++] = c;
+	struct area *area = this_area();
+
+	if (area->line_len < sizeof(area->line))
+		area->line[area->line_len++] = c;
 }
 
 static void put_number(u64 n, unsigned int base)
@@ -97,8 +150,10 @@ static void format(const char *fmt, va_list args)
 
 static void flush_line(void)
 {
-	hypercall(RINGLET_HC_CONSOLE, gpa_of(line), line_len, 0);
-	line_len = 0;
+	struct area *area = this_area();
+
+	hypercall(RINGLET_HC_CONSOLE, gpa_of(area->line), area->line_len, 0);
+	area->line_len = 0;
 }
 
 void say(const char *fmt, ...)
@@ -157,9 +212,8 @@ bool page_fault(const struct event *e, u64 cr2, u64 error)
 
 /* ---- Events ---- */
 
-extern u64 arrival[16];
-extern const u8 gates[], kernel_stack_end[], snippets_start[], snippets_end[];
-void resume_context(const u64 *gpr);
+extern const u8 gates[], snippets_start[], snippets_end[];
+void resume_context(const u64 *gpr, struct area *area);
 void arrived(unsigned int index, u64 rflags);
 
 static const u16 gate_numbers[] = {
@@ -168,9 +222,6 @@ static const u16 gate_numbers[] = {
 	RINGLET_GATE_SYSCALL32,
 	RINGLET_GATE_INTERRUPT,
 };
-
-static struct context *running;
-static struct event event;
 
 static unsigned int gate_index(u64 gate)
 {
@@ -204,69 +255,79 @@ static void set_gates(void)
 		set_gate(gate_numbers[i], default_gate(gate_numbers[i]));
 }
 
-static void copy_event(unsigned int index, u64 rflags)
+/*
+ * NMIs come in contexts only: not while busy is set, and then not until the
+ * next IRET.
+ */
+static void copy_event(struct event *event, unsigned int index, u64 rflags)
 {
-	event.gate = index < RINGLET_GATE_EXCEPTIONS ?
-			     index :
-			     gate_numbers[index - RINGLET_GATE_EXCEPTIONS];
-	event.frame = *(struct ringlet_frame *)&shared()->event;
-	event.rflags = rflags;
-	event.gsbase = rdgsbase();
-	event.cr2 = shared()->cr2;
-	event.user_gsbase = shared()->user_gsbase;
-	event.flags = shared()->flags;
-	event.pending = shared()->pending;
-	event.busy = shared()->busy;
+	event->gate = index < RINGLET_GATE_EXCEPTIONS ?
+			      index :
+			      gate_numbers[index - RINGLET_GATE_EXCEPTIONS];
+	event->frame = *(struct ringlet_frame *)&shared()->event;
+	event->rflags = rflags;
+	event->gsbase = rdgsbase();
+	event->cr2 = shared()->cr2;
+	event->user_gsbase = shared()->user_gsbase;
+	event->flags = shared()->flags;
+	event->pending = shared()->pending;
+	event->busy = shared()->busy;
+	event->nmi_blocked = shared()->nmi_blocked;
+	shared()->nmi_blocked = 1;
 	shared()->busy = 0;
 }
 
 /* Of a system call the frame has RIP, RFLAGS and RSP; the gate says the rest. */
-static void copy_context(struct context *c)
+static void copy_context(struct context *c, const struct area *area)
 {
-	const struct ringlet_frame *f = &event.frame;
+	const struct ringlet_frame *f = &area->event.frame;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(c->gpr); i++)
-		c->gpr[i] = arrival[i];
+		c->gpr[i] = area->arrival[i];
 	c->rip = f->rip;
 	c->rflags = f->rflags;
 	c->cs = f->cs;
 	c->ss = f->ss;
 	c->gpr[RCX] = f->rcx;
 	c->gpr[R11] = f->r11;
-	if (event.gate == RINGLET_GATE_SYSCALL) {
+	if (area->event.gate == RINGLET_GATE_SYSCALL) {
 		c->cs = RINGLET_USER_CS;
 		c->ss = RINGLET_USER_SS;
 		c->gpr[RCX] = f->rip;
 		c->gpr[R11] = f->rflags;
 	}
-	if (arrival[RSP] != f->rsp)
+	if (area->arrival[RSP] != f->rsp)
 		fail("RSP is %llx at the gate and %llx in the frame",
-		     arrival[RSP], f->rsp);
+		     area->arrival[RSP], f->rsp);
 }
 
 /* Called by the gates, on a stack of its own. */
 void arrived(unsigned int index, u64 rflags)
 {
-	struct context *c = running;
+	struct area *area = this_area();
+	struct event *event = &area->event;
+	struct context *c = area->running;
 
-	copy_event(index, rflags);
-	running = NULL;
+	copy_event(event, index, rflags);
+	area->running = NULL;
 	if (!c) {
-		fail("gate %llx error %llx CR2 %llx at RIP %llx RSP %llx, and nothing was run",
-		     event.gate, event.frame.error, event.cr2, event.frame.rip,
-		     event.frame.rsp);
+		fail("vCPU %u: gate %llx error %llx CR2 %llx at RIP %llx RSP %llx, and nothing was run",
+		     this_vcpu(), event->gate, event->frame.error, event->cr2,
+		     event->frame.rip, event->frame.rsp);
 		finish_early();
 	}
-	copy_context(c);
+	copy_context(c, area);
 }
 
 /* Resume what shared.ret says, with @c's other registers. */
 struct event *run_return_frame(struct context *c)
 {
-	running = c;
-	resume_context(c->gpr);
-	return &event;
+	struct area *area = this_area();
+
+	area->running = c;
+	resume_context(c->gpr, area);
+	return &area->event;
 }
 
 struct event *run(struct context *c)
@@ -307,8 +368,96 @@ struct context kernel_context(const u8 *snippet)
 		.cs = RINGLET_KERNEL_CS,
 		.rflags = FLAG_FIXED,
 		.ss = RINGLET_KERNEL_SS,
-		.gpr[RSP] = (u64)kernel_stack_end,
+		.gpr[RSP] = (u64)this_area() + AREA_KERNEL_STACK_END,
 	};
+}
+
+/* ---- Other vCPUs ---- */
+
+unsigned int nr_vcpus(void)
+{
+	return shared()->nr_vcpus;
+}
+
+bool is_stopped(unsigned int vcpu)
+{
+	const volatile struct ringlet_status *status =
+		(void *)RINGLET_STATUS_VA;
+
+	return !(status[vcpu].state & RINGLET_VCPU_STARTED);
+}
+
+/* For loops that wait for another vCPU, which may need our CPU. */
+void relax(unsigned int tries)
+{
+	asm volatile("pause" : : : "memory");
+	if (tries % 64 == 63)
+		hypercall(RINGLET_HC_YIELD, tries / 64 % nr_vcpus(), 0, 0);
+}
+
+/* False, with a complaint, if it does not come true in a long time. */
+bool wait_for_word(const volatile u64 *word, u64 value)
+{
+	u64 end = hypercall(RINGLET_HC_CLOCK, 0, 0, 0) + WAIT_NS;
+	unsigned int tries;
+
+	for (tries = 1; *word != value; tries++) {
+		relax(tries);
+		if (tries % 1024 == 0 &&
+		    hypercall(RINGLET_HC_CLOCK, 0, 0, 0) > end) {
+			fail("a word stays %llx and does not become %llx",
+			     *word, value);
+			return false;
+		}
+	}
+	return true;
+}
+
+void wait_stopped(unsigned int vcpu)
+{
+	u64 end = hypercall(RINGLET_HC_CLOCK, 0, 0, 0) + WAIT_NS;
+	unsigned int tries;
+
+	for (tries = 1; !is_stopped(vcpu); tries++) {
+		relax(tries);
+		if (tries % 1024 == 0 &&
+		    hypercall(RINGLET_HC_CLOCK, 0, 0, 0) > end) {
+			fail("vCPU %u does not stop", vcpu);
+			finish_early();
+		}
+	}
+}
+
+void other_main(void)
+{
+	struct area *area = this_area();
+
+	shared()->nmi_blocked = 1;
+	area->function(area->argument);
+	for (;;)
+		hypercall(RINGLET_HC_VCPU_STOP, 0, 0, 0);
+}
+
+/* For VCPU_START: RIP and RSP with which start_vcpu()'s function is called. */
+u64 prepare_vcpu(unsigned int vcpu, void (*function)(void *), void *argument)
+{
+	struct area *area = area_of(vcpu);
+
+	area->running = NULL;
+	area->line_len = 0;
+	area->function = function;
+	area->argument = argument;
+	return (u64)area + AREA_STACK_END;
+}
+
+void start_vcpu(unsigned int vcpu, void (*function)(void *), void *argument)
+{
+	u64 rsp = prepare_vcpu(vcpu, function, argument);
+
+	same("VCPU_START",
+	     hypercall5(RINGLET_HC_VCPU_START, vcpu, (u64)other_start, rsp, 0,
+			pgd),
+	     0);
 }
 
 /* ---- Running payloads ---- */
@@ -322,10 +471,12 @@ static void set_up(void)
 	shared()->pending = 0;
 	shared()->irq_pending = 0;
 	shared()->busy = 0;
+	shared()->nmi_blocked = 1;
 	shared()->user_gsbase = 0;
 	hypercall(RINGLET_HC_SET_TIMER, ~0UL, 0, 0);
 	hypercall(RINGLET_HC_SET_DR, 7, 0x400, 0);
 	hypercall(RINGLET_HC_SET_CR4, 0, 0, 0);
+	hypercall(RINGLET_HC_LOAD_TLS, 0, 0, 0);
 	wrgsbase(0);
 	wrfsbase(0);
 	set_gates();
@@ -397,6 +548,27 @@ static const char *word(char *line, const char *key)
 	return "";
 }
 
+static const char *addresses_to_try;
+
+/* The next address of "try=" on the command line; false if there is none. */
+bool next_address(u64 *address)
+{
+	u64 digit;
+
+	if (!*addresses_to_try)
+		return false;
+	*address = 0;
+	for (; *addresses_to_try && *addresses_to_try != ',';
+	     addresses_to_try++) {
+		digit = *addresses_to_try;
+		digit = digit <= '9' ? digit - '0' : digit - 'a' + 10;
+		*address = *address << 4 | digit;
+	}
+	if (*addresses_to_try)
+		addresses_to_try++;
+	return true;
+}
+
 void start(u64 zero_page)
 {
 	struct boot_params *params = at(zero_page);
@@ -406,6 +578,7 @@ void start(u64 zero_page)
 	bool skipping = *after;
 	unsigned int i, done = 0;
 
+	addresses_to_try = word(command_line, "try=");
 	memory_init(params);
 	for (i = 0; i < ARRAY_SIZE(payloads); i++) {
 		const struct payload *p = &payloads[i];
