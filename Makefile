@@ -18,6 +18,8 @@ HOST	?=
 CMD	?=
 # Which tests: a regular expression.
 T	?=
+# How long to fuzz on each host.
+MINUTES	?= 30
 # Which places and operations the benchmark measures; all without it.
 B	?=
 # As they were typed: $$ is the guest's and the regular expression's, not make's.
@@ -52,6 +54,9 @@ check-all: setup
 
 check-strict: setup
 	@selftests/run --strict "$$TESTS"
+
+fuzz: setup
+	@selftests/fuzz/run "$(MINUTES)" "$(HOST)"
 
 bench: setup
 	@selftests/bench/run $(B)
@@ -105,6 +110,7 @@ help:
 	@echo 'make check         all tests (T=REGEX: those)'
 	@echo 'make check-all     all tests at full count, on all hosts; goes on where it was stopped'
 	@echo 'make check-strict  module and guest on a strict CPU: Bochs, with PCIDs, global pages, IBT'
+	@echo 'make fuzz          random ioctls, hypercalls and instructions for MINUTES=30 on each host (SEED=)'
 	@echo 'make bench         Ringlet beside its peers, to bench.tsv and Documentation/performance.md'
 	@echo '                   (B="ringlet getpid": those places and operations; goes on where it stopped)'
 	@echo 'make install       launcher, manual page, udev rule, module (PREFIX=, DESTDIR=)'
@@ -113,4 +119,4 @@ help:
 	@echo 'HOST=              6.1-cloud 6.1-full 6.12-cloud 6.12-full here, and for the matrix'
 	@echo '                   6.1-rt 6.12-rt 6.12-trixie 7.3-cloud 7.3-full 7.3-rt'
 
-.PHONY: all setup module launcher run check check-all check-strict bench install uninstall clean distclean help
+.PHONY: all setup module launcher run check check-all check-strict fuzz bench install uninstall clean distclean help
