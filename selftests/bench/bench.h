@@ -19,12 +19,14 @@
  * @prepare: makes what @n times run() needs
  * @run: does it @n times
  * @clean: takes away again what prepare() made
+ * @workers: processes that share the work (parallel.c); others leave it out
  */
 struct operation {
 	const char *name;
 	void (*prepare)(long n);
 	void (*run)(long n);
 	void (*clean)(long n);
+	int workers;
 };
 
 extern const struct operation syscall_operations[];
@@ -32,6 +34,7 @@ extern const struct operation memory_operations[];
 extern const struct operation process_operations[];
 extern const struct operation time_operations[];
 extern const struct operation cpu_operations[];
+extern const struct operation parallel_operations[];
 
 /* The program's own path, to execute itself; its environment. */
 extern const char *own_path;
@@ -43,6 +46,9 @@ extern char **environ;
  */
 extern uint64_t own_time;
 
+/* @workers of the operation that is under way. */
+extern int workers;
+
 /* Keeps the compiler from moving anything across, or leaving it out. */
 #define barrier() asm volatile("" ::: "memory")
 
@@ -50,7 +56,16 @@ uint64_t now(void);
 void must(bool right, const char *what);
 void wait_for(int pid);
 
+/* Parts of operations that others are made of. */
+void fork_run(long n);
+void touch_prepare(long n);
+void touch_run(long n);
+
+const struct operation *find_operation(const char *name);
+void stay_on_cpu(int cpu);
+
 int serve(void);
+int within(int argc, char **argv);
 int drive(int argc, char **argv);
 int be_init(void);
 

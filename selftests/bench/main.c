@@ -5,6 +5,7 @@
  *   bench serve      do what stdin asks for, say on stdout what it took
  *   /init            the same, as the first program of a guest
  *   bench drive …    start a command that serves, and measure (drive.c)
+ *   bench within …   read counters of the kernel it runs on (within.c)
  *   bench nothing    what an exec is measured with
  *
  * It is a guest's user space, or the host's.
@@ -55,6 +56,8 @@ int main(int argc, char **argv)
 		return serve();
 	if (argc > 2 && !strcmp(argv[1], "drive"))
 		return drive(argc - 2, argv + 2);
-	fprintf(stderr, "usage: bench serve|nothing|drive (see drive.c)\n");
+	if (argc > 3 && !strcmp(argv[1], "within"))
+		return within(argc - 2, argv + 2);
+	fprintf(stderr, "usage: bench serve|nothing|drive|within\n");
 	return 2;
 }

@@ -23,7 +23,7 @@ static void spawn(char *const argv[])
 	wait_for(pid);
 }
 
-static void fork_run(long n)
+void fork_run(long n)
 {
 	while (n--)
 		spawn(NULL);
@@ -59,10 +59,19 @@ static void thread_run(long n)
 		     !pthread_join(thread, NULL), "thread");
 }
 
-/* A small project: unpacked, compiled file by file, linked, run. See ./project. */
+/* A small project: unpacked, compiled file by file, linked, run. See ./compile. */
 static void compile_run(long n)
 {
 	char *const argv[] = { "/bin/sh", "/compile", NULL };
+
+	while (n--)
+		spawn(argv);
+}
+
+/* One short file of that kind, for where the project would take an hour. */
+static void compile_small_run(long n)
+{
+	char *const argv[] = { "/bin/sh", "/compile", "small", NULL };
 
 	while (n--)
 		spawn(argv);
@@ -75,6 +84,7 @@ const struct operation process_operations[] = {
 	{ "sh", NULL, sh_run, NULL },
 	{ "thread", NULL, thread_run, NULL },
 	{ "compile", NULL, compile_run, NULL },
+	{ "compile-small", NULL, compile_small_run, NULL },
 	{ }
 };
 /* clang-format on */

@@ -24,13 +24,14 @@
 #include "bench.h"
 
 uint64_t own_time;
+int workers;
 
 static const struct operation *const tables[] = {
 	syscall_operations, memory_operations, process_operations,
-	time_operations,    cpu_operations,
+	time_operations,    cpu_operations,    parallel_operations,
 };
 
-static const struct operation *find(const char *name)
+const struct operation *find_operation(const char *name)
 {
 	const struct operation *op;
 
@@ -68,6 +69,7 @@ static bool measure(const struct operation *op, long n)
 	char line[128];
 	uint64_t begun, took;
 
+	workers = op->workers;
 	if (op->prepare)
 		op->prepare(n);
 	own_time = 0;
@@ -87,18 +89,24 @@ static bool measure(const struct operation *op, long n)
 	return true;
 }
 
+void stay_on_cpu(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	must(!sched_setaffinity(0, sizeof(cpus), &cpus), "one CPU");
+}
+
 int serve(void)
 {
 	const struct operation *op;
 	char line[128], name[32];
 	struct termios tty;
-	cpu_set_t cpus;
 	long n;
 
 	/* One CPU, as the guests have: no wake-ups across CPUs, no migration. */
-	CPU_ZERO(&cpus);
-	CPU_SET(0, &cpus);
-	must(!sched_setaffinity(0, sizeof(cpus), &cpus), "one CPU");
+	stay_on_cpu(0);
 	/* A timer is to fire when it is due, not when others are. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	if (!tcgetattr(0, &tty)) {
@@ -109,7 +117,7 @@ int serve(void)
 	while (get_line(line, sizeof(line))) {
 		if (sscanf(line, "%31s %ld", name, &n) != 2)
 			break;
-		op = find(name);
+		op = find_operation(name);
 		must(op && n > 0, "no such operation");
 		if (!measure(op, n))
 			break;
