@@ -160,11 +160,18 @@ static void set_up(struct guest *guest, int device, unsigned char *memory)
 		set_rip(guest->vcpu[i], CODE);
 }
 
-/* Until the guest is over, which it is for others. */
-static void run_vcpu(int vcpu)
+/* Until the guest is over, of which others are the reason; or should be. */
+static void run_vcpu(const struct guest *guest, int id)
 {
-	while (!ioctl(vcpu, RINGLET_RUN, 0) || errno == EINTR)
-		;
+	const struct ringlet_run *run = guest->run[id];
+	int ret;
+
+	do {
+		ret = ioctl(guest->vcpu[id], RINGLET_RUN, 0);
+		if (!ret && run->exit_reason == RINGLET_EXIT_KILLED)
+			fprintf(stderr, "%s\n", run->message);
+	} while (!ret || errno == EINTR);
+	fprintf(stderr, "vCPU %d is over: %s\n", id, strerror(errno));
 }
 
 struct start {
@@ -180,7 +187,7 @@ static void *vcpu_thread(void *arg)
 
 	guest->tid[id] = gettid();
 	free(start);
-	run_vcpu(guest->vcpu[id]);
+	run_vcpu(guest, id);
 	return NULL;
 }
 
@@ -450,7 +457,7 @@ static int borrower(void *arg)
 {
 	struct guest *guest = arg;
 
-	run_vcpu(guest->vcpu[0]);
+	run_vcpu(guest, 0);
 	return 0;
 }
 
@@ -475,6 +482,11 @@ static int c_borrowed(void)
 	return 0;
 }
 
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
 /* A child with a guest whose memory this process sees, too. */
 static pid_t child_with_guest(struct guest *guest)
 {
@@ -488,6 +500,8 @@ static pid_t child_with_guest(struct guest *guest)
 	MUST(pid >= 0);
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* A step's trap may be on its way when the tracer lets go. */
+		signal(SIGTRAP, nothing);
 		start(shared, open_device(), memory);
 		for (;;)
 			pause();
