@@ -116,7 +116,7 @@ help:
 	@echo 'make install       launcher, manual page, udev rule, module (PREFIX=, DESTDIR=)'
 	@echo 'make uninstall     takes them away again'
 	@echo 'make clean         what was built here; make distclean: the cache too'
-	@echo 'HOST=              6.1-cloud 6.1-full 6.12-cloud 6.12-full here, and for the matrix'
+	@echo 'HOST=              6.1-cloud 6.1-full 6.12-cloud 6.12-full 6.12-debug here, and for the matrix'
 	@echo '                   6.1-rt 6.12-rt 6.12-trixie 7.3-cloud 7.3-full 7.3-rt'
 
 .PHONY: all setup module launcher run check check-all check-strict fuzz bench install uninstall clean distclean help

@@ -1,17 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A planted WARN. Loaded into the disposable host, it must turn the bed red whatever the command
- * said: a bed that misses it would miss ours.
+ * A planted report. Loaded into the disposable host, it must turn the bed red
+ * whatever the command said: a bed that misses it would miss ours. "kind=" says
+ * which: a WARN on any host, and what only the debug host can see.
  */
 #include <linux/bug.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+static char *kind = "warn";
+module_param(kind, charp, 0);
+MODULE_PARM_DESC(kind, "warn, free, locks or shift");
+
+static DEFINE_MUTEX(first);
+static DEFINE_MUTEX(second);
+static int shifted;
+static int far = 40;
+
+static void use_after_free(void)
+{
+	char *p = kmalloc(100, GFP_KERNEL);
+
+	kfree(p);
+	if (p)
+		READ_ONCE(*p);
+}
+
+/* Harmless in one thread; it is the order that is wrong. */
+static void take_both_ways(void)
+{
+	mutex_lock(&first);
+	mutex_lock(&second);
+	mutex_unlock(&second);
+	mutex_unlock(&first);
+	mutex_lock(&second);
+	mutex_lock(&first);
+	mutex_unlock(&first);
+	mutex_unlock(&second);
+}
 
 static int __init warn_init(void)
 {
-	WARN(1, "planted by the bed's own test\n");
+	if (!strcmp(kind, "free"))
+		use_after_free();
+	else if (!strcmp(kind, "locks"))
+		take_both_ways();
+	else if (!strcmp(kind, "shift"))
+		shifted = 1 << READ_ONCE(far);
+	else
+		WARN(1, "planted by the bed's own test\n");
 	return 0;
 }
 module_init(warn_init);
 
-MODULE_DESCRIPTION("Ringlet's test bed: a planted WARN");
+MODULE_DESCRIPTION("Ringlet's test bed: a planted report");
 MODULE_LICENSE("GPL");

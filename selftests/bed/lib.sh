@@ -14,6 +14,8 @@ ROOTS=$CACHE/roots
 # The hosts of every check, and those that only the matrix of check-all wants.
 HOSTS="6.1-cloud 6.1-full 6.12-cloud 6.12-full"
 MATRIX_HOSTS="6.1-rt 6.12-rt 6.12-trixie 7.3-cloud 7.3-full 7.3-rt"
+# Those that are no packages: built by bed/kernel.
+BUILT_HOSTS="6.12-debug"
 ME=${0##*/}
 
 say() { printf '%s: %s\n' "$ME" "$*" >&2; }
@@ -31,8 +33,12 @@ lock() {
 }
 unlock() { exec 9>&-; }
 
-# A private root that bed/fetch has unpacked. Fetches it when it is not there yet.
+# A private root that bed/fetch has unpacked, or bed/kernel built. Made when it is not there yet.
 root() {
+	! is_built "$1" || {
+		"$BED/kernel" "$1"
+		return
+	}
 	[ -e "$ROOTS/$1/.debs" ] || "$BED/fetch" "$1" || return
 	readlink -f "$ROOTS/$1"
 }
@@ -44,11 +50,18 @@ release() {
 	basename "$(echo "$r"/boot/vmlinuz-*)" | sed 's/^vmlinuz-//'
 }
 
-is_host() {
-	case " $HOSTS $MATRIX_HOSTS " in
+is_built() {
+	case " $BUILT_HOSTS " in
 	*" $1 "*) return 0 ;;
 	esac
-	say "no such host: $1 (one of: $HOSTS $MATRIX_HOSTS)"
+	return 1
+}
+
+is_host() {
+	case " $HOSTS $MATRIX_HOSTS $BUILT_HOSTS " in
+	*" $1 "*) return 0 ;;
+	esac
+	say "no such host: $1 (one of: $HOSTS $MATRIX_HOSTS $BUILT_HOSTS)"
 	return 1
 }
 

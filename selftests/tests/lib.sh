@@ -4,6 +4,9 @@
 # What tests share. Sourced by each, wherever it runs; plain sh, for busybox. $TESTS is the
 # folder of the tests, $WORK an empty one that is taken away afterwards, $LEVEL how thorough to be.
 
+# What programs reach in the module adds up, over a boot's tests.
+[ ! -e /sys/kernel/debug/kcov ] || export COVERAGE=/tmp/coverage
+
 n=0
 failed=0
 echo "KTAP version 1"
@@ -96,6 +99,14 @@ no_splat() { ! dmesg | grep -v 'ommand line: ' | grep -E 'WARNING:|BUG:|Oops|cut
 
 # The counters of a launcher's VM.
 counters() { cat /sys/kernel/debug/ringlet/"$1"-*/counters; }
+
+# pages_of MODULE: on a debug host, the stacks of pages that its functions asked for and still have.
+# Those that became a slab, a table of the kernel's or a process's memory are not the module's own.
+page_owner=/sys/kernel/debug/page_owner_stacks/show_stacks
+pages_of() {
+	awk -v module="$1" 'BEGIN { RS = "" }
+		index($0, "[" module "]") && !/slab|vmalloc|pte_alloc|handle_mm_fault|stack_depot|kmemleak/' $page_owner
+}
 
 # Random numbers with a seed that is printed: seed; then random N is below N.
 seed() {
