@@ -83,6 +83,40 @@ stop_guest() {
 	wait "$running" 2>/dev/null
 }
 
+# hmp SECONDS COMMAND…: to QEMU's monitor, after so long; only in a bed that has --monitor.
+monitor_port() {
+	for name in /sys/class/virtio-ports/*/name; do
+		[ "$(cat "$name" 2>/dev/null)" != monitor ] || basename "${name%/name}"
+	done
+}
+hmp() { echo "$*" >"/dev/$(monitor_port)"; }
+
+# begin_work [COMMAND…]: a guest of two CPUs does the same work over and over, its launcher run by
+# COMMAND; its pid is in $pid. The sums are what they are natively.
+begin_work() {
+	work='/programs/storm 4 1 7 | grep -v "^#" | md5sum'
+	[ -e "$WORK/want" ] || eval "$work" >"$WORK/want"
+	[ -e "$WORK/in" ] || mkfifo "$WORK/in"
+	rm -f "$WORK/out" "$WORK/console"
+	"$@" ringlet run --kernel /boot/guest --initrd "$(with_programs)" --log "$WORK/console" --mem 256M --cpus 2 -- \
+		sh -c "exec 3<&0; (cat <&3 >/dev/null; : >/tmp/stop) & while [ ! -e /tmp/stop ]; do $work; done" <"$WORK/in" >"$WORK/out" 2>"$WORK/err" &
+	pid=$!
+	exec 7>"$WORK/in"
+	wait_for 120 [ -s "$WORK/out" ] || note "the guest did not begin: $(cat "$WORK/err")"
+}
+# end_work WHAT: once more, now that it is over; then it ends with its stdin.
+end_work() {
+	rounds=$(wc -l <"$WORK/out")
+	check "$1: the guest goes on" wait_for 120 sh -c "[ \$(wc -l <$WORK/out) -gt $((rounds + 1)) ]"
+	exec 7>&-
+	wait "$pid"
+	status=$?
+	check "$1: the guest comes to its end" [ $status = 0 ]
+	check "$1: and all of its work was right" [ "$(sort -u "$WORK/out")" = "$(cat "$WORK/want")" ]
+	note "$(wc -l <"$WORK/out") rounds of work"
+	[ $status = 0 ] || tail -n 5 "$WORK/err" "$WORK/console" | sed 's/^/# /'
+}
+
 # oom_may_speak COMMAND…: the OOM killer says what looks like a splat, and names whom it kills. What
 # is a splat panics, and that is on the console in any case; the test "quiet" passes over the rest.
 oom_may_speak() {
