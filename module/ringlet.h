@@ -198,6 +198,7 @@ enum ringlet_next {
  * @life: enum ringlet_life; from STOPPED to STARTING by whoever starts it,
  *	the rest by its own thread
  * @start: how it is to begin; the starter's while @life is STARTING
+ * @life_lock: held while @life and the status page change from or to STOPPED
  * @flush_lock: protects @flushes
  * @flushes: what other vCPUs want flushed
  * @reclaim: tables that the host wants back; atomic
@@ -253,6 +254,7 @@ struct ringlet_vcpu {
 	u64 xcr0;
 	void *fpu;
 	atomic_t life;
+	spinlock_t life_lock; /* life and the status page, from and to STOPPED */
 	struct ringlet_start start;
 	spinlock_t flush_lock; /* flushes */
 	struct ringlet_flush_queue flushes;
@@ -310,6 +312,7 @@ __printf(2, 3) enum ringlet_next
 struct ringlet_vcpu *ringlet_vm_vcpu(struct ringlet_vm *vm, u64 id);
 int ringlet_smp_start(struct ringlet_vcpu *vcpu, const u64 args[5]);
 void ringlet_smp_stop(struct ringlet_vcpu *vcpu);
+bool ringlet_smp_begin(struct ringlet_vcpu *vcpu, enum ringlet_life life);
 bool ringlet_smp_stopped(struct ringlet_vcpu *vcpu);
 int ringlet_smp_send_ipi(struct ringlet_vcpu *vcpu, u64 mask, u64 line);
 enum ringlet_next ringlet_smp_nmi(struct ringlet_vcpu *vcpu);

@@ -39,17 +39,17 @@ static struct ringlet_status *status_of(struct ringlet_vcpu *vcpu)
 
 /* ---- The status page ---- */
 
-/* Read by other vCPUs at any time; written by the owner's thread only. */
+/* Read by other vCPUs at any time; written by the owner's thread and who starts it. */
 static void set_state(struct ringlet_vcpu *vcpu, u32 set, u32 clear)
 {
 	struct ringlet_status *status = status_of(vcpu);
 
-	WRITE_ONCE(status->state, (status->state & ~clear) | set);
+	set_mask_bits(&status->state, clear, set);
 }
 
 /**
  * ringlet_sched_started() - say that a vCPU was started or has stopped
- * @vcpu: whose thread this is, or one that does not run yet
+ * @vcpu: the vCPU
  * @started: which
  */
 void ringlet_sched_started(struct ringlet_vcpu *vcpu, bool started)

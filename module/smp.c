@@ -60,6 +60,30 @@ static bool is_stopped(const struct ringlet_vcpu *vcpu)
 /* ---- Starting and stopping ---- */
 
 /**
+ * ringlet_smp_begin() - give a vCPU another life, if it is stopped
+ * @vcpu: which
+ * @life: what it is from now on
+ *
+ * The status page changes with it: who has started a vCPU does not find it
+ * stopped, and who finds it stopped can start it.
+ *
+ * Return: true if it was stopped.
+ */
+bool ringlet_smp_begin(struct ringlet_vcpu *vcpu, enum ringlet_life life)
+{
+	bool stopped;
+
+	spin_lock(&vcpu->life_lock);
+	stopped = is_stopped(vcpu);
+	if (stopped) {
+		atomic_set(&vcpu->life, life);
+		ringlet_sched_started(vcpu, true);
+	}
+	spin_unlock(&vcpu->life_lock);
+	return stopped;
+}
+
+/**
  * ringlet_smp_start() - the VCPU_START hypercall
  * @vcpu: who starts
  * @args: vCPU, RIP, RSP, GS base, CR3
@@ -78,8 +102,7 @@ int ringlet_smp_start(struct ringlet_vcpu *vcpu, const u64 args[5])
 	    (args[4] & ~PAGE_MASK) || args[4] >= RINGLET_MAX_GPA)
 		return -EINVAL;
 	/* From here on the mailbox is ours, until the target has served it. */
-	if (atomic_cmpxchg(&target->life, RINGLET_STOPPED, RINGLET_STARTING) !=
-	    RINGLET_STOPPED)
+	if (!ringlet_smp_begin(target, RINGLET_STARTING))
 		return -EBUSY;
 	start = &target->start;
 	start->rip = args[1];
@@ -139,7 +162,6 @@ static enum ringlet_next serve_start(struct ringlet_vcpu *vcpu)
 	vcpu->nmi_pending = false;
 	ringlet_fpu_reset(vcpu);
 	atomic_set(&vcpu->life, RINGLET_STARTED);
-	ringlet_sched_started(vcpu, true);
 	return RINGLET_RESUME;
 }
 
@@ -153,13 +175,14 @@ static enum ringlet_next serve_start(struct ringlet_vcpu *vcpu)
 void ringlet_smp_stop(struct ringlet_vcpu *vcpu)
 {
 	ringlet_vcpu_set_timer(vcpu, ~0ULL);
-	ringlet_sched_started(vcpu, false);
 	atomic64_set(&vcpu->irq_pending, 0);
 	clear_bit(RINGLET_REQ_NMI, &vcpu->requests);
 	WRITE_ONCE(vcpu->kicked, false);
 	/* All of that before another vCPU may start this one. */
-	smp_mb__before_atomic();
+	spin_lock(&vcpu->life_lock);
+	ringlet_sched_started(vcpu, false);
 	atomic_set(&vcpu->life, RINGLET_STOPPED);
+	spin_unlock(&vcpu->life_lock);
 }
 
 /**

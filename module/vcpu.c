@@ -509,9 +509,7 @@ int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu,
 	state->gsbase = regs->gsbase;
 	WRITE_ONCE(ringlet_shared(vcpu)->cr2, regs->cr2);
 	WRITE_ONCE(ringlet_shared(vcpu)->flags, regs->rflags & X86_EFLAGS_IF);
-	if (atomic_cmpxchg(&vcpu->life, RINGLET_STOPPED, RINGLET_STARTED) ==
-	    RINGLET_STOPPED)
-		ringlet_sched_started(vcpu, true);
+	ringlet_smp_begin(vcpu, RINGLET_STARTED);
 	return 0;
 }
 
@@ -560,6 +558,7 @@ struct ringlet_vcpu *ringlet_vcpu_create(struct ringlet_vm *vm, u32 id)
 	vcpu->id = id;
 	mutex_init(&vcpu->mutex);
 	init_waitqueue_head(&vcpu->wait);
+	spin_lock_init(&vcpu->life_lock);
 	spin_lock_init(&vcpu->flush_lock);
 	ringlet_sched_create(vcpu);
 	hrtimer_setup(&vcpu->timer, timer_expired, CLOCK_MONOTONIC,
