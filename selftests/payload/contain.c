@@ -119,6 +119,35 @@ void payload_contain_host(void)
 }
 
 /*
+ * Anywhere: with KASLR that is where the host's memory is, and below the split
+ * its launcher's.
+ */
+void payload_contain_random(void)
+{
+	static const struct {
+		u64 start, end;
+	} regions[] = {
+		{ RINGLET_HOLE_START, RINGLET_HOLE_END },
+		{ RINGLET_HOLE_END, 0xffffffff00000000 },
+		{ 0x100000000, LOWER_END },
+	};
+	u64 x = 0x2545f4914f6cdd1d, va;
+	unsigned int i;
+
+	for (i = 0; i < 6000; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		va = regions[i % 3].start +
+		     x % (regions[i % 3].end - regions[i % 3].start);
+		if (!faults(x >> 20 & 1, (x >> 24) % 3, va & ~7UL, 0)) {
+			fail("that was address number %u", i);
+			return;
+		}
+	}
+}
+
+/*
  * The host's kernel text and data are where the guest's are: without the boot
  * map there is only the guest's own image.
  */

@@ -27,12 +27,18 @@ struct payload {
 #define pass true
 #define killed false
 #define either false
+#define panic false
+#define timeout false
+#define restart false
 #define PAYLOAD_ROW(name, group, ends) { #name, #group, ends, payload_##name },
 static const struct payload payloads[] = { PAYLOADS(PAYLOAD_ROW) };
 #undef PAYLOAD_ROW
 #undef pass
 #undef killed
 #undef either
+#undef panic
+#undef timeout
+#undef restart
 
 /**
  * struct area - what is one vCPU's own
@@ -573,12 +579,14 @@ void start(u64 zero_page)
 {
 	struct boot_params *params = at(zero_page);
 	char *command_line = at(params->hdr.cmd_line_ptr);
+	/* Each ends the line behind it: the last first. */
+	const char *addresses = word(command_line, "try=");
 	const char *after = word(command_line, "after=");
 	const char *what = word(command_line, "payload=");
 	bool skipping = *after;
 	unsigned int i, done = 0;
 
-	addresses_to_try = word(command_line, "try=");
+	addresses_to_try = addresses;
 	memory_init(params);
 	for (i = 0; i < ARRAY_SIZE(payloads); i++) {
 		const struct payload *p = &payloads[i];

@@ -48,6 +48,16 @@ static unsigned int assemble(const struct instruction *x, u8 *code)
 	return n;
 }
 
+/* Those that are meant to be an event. */
+static bool trapped(u64 gate, const char *want)
+{
+	return (gate == EXC_BP && mentions(want, "#BP")) ||
+	       (gate == EXC_DB && mentions(want, "#DB")) ||
+	       (gate == EXC_OF && mentions(want, "#OF")) ||
+	       (gate == RINGLET_GATE_INT80 && mentions(want, "gate-80")) ||
+	       (gate == RINGLET_GATE_SYSCALL && mentions(want, "gate-100"));
+}
+
 static void one(const struct instruction *x, bool user, u64 gpa, u64 va)
 {
 	struct context c = user ? user_context(at(gpa)) :
@@ -75,7 +85,8 @@ static void one(const struct instruction *x, bool user, u64 gpa, u64 va)
 		 mentions(want, "runs")) ||
 		(e->gate == EXC_GP && c.rip == rip && !e->frame.error &&
 		 mentions(want, "#GP")) ||
-		(e->gate == EXC_UD && c.rip == rip && mentions(want, "#UD"));
+		(e->gate == EXC_UD && c.rip == rip && mentions(want, "#UD")) ||
+		(c.rip == rip + n && trapped(e->gate, want));
 	if (!right)
 		fail("%s in %s mode: gate %llx error %llx at RIP + %lld, not %s",
 		     x->name, user ? "user" : "kernel", e->gate, e->frame.error,
