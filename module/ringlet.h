@@ -373,6 +373,7 @@ void ringlet_shadow_leave(struct ringlet_vcpu *vcpu);
 
 /* shrinker.c: what the host wants back */
 int ringlet_shrinker_init(void);
+void ringlet_shrinker_ask_others(struct ringlet_vcpu *vcpu);
 void ringlet_shrinker_exit(void);
 void ringlet_shrinker_add_vm(struct ringlet_vm *vm);
 void ringlet_shrinker_remove_vm(struct ringlet_vm *vm);

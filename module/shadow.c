@@ -88,16 +88,20 @@ static void make_room(struct ringlet_shadow *shadow)
 }
 
 /*
- * There was no memory for a table. All tables are given back first; when that
- * has not helped the next one is asked for in earnest, and then the launcher is
- * told. Returns false if so.
+ * There was no memory for a table. All tables are given back, and those of the
+ * other vCPUs are asked for: they may have taken what was just freed. When that
+ * has not helped for long the next one is asked for in earnest, and if there is
+ * none then, the launcher is told. Returns false if so.
  */
-static bool gave_way(struct ringlet_shadow *shadow)
+static bool gave_way(struct ringlet_vcpu *vcpu)
 {
-	if (shadow->insist)
+	struct ringlet_shadow *shadow = &vcpu->shadow;
+
+	if (shadow->gave_way >= RINGLET_WAYS_GIVEN)
 		return false;
+	shadow->gave_way++;
 	ringlet_tags_give_back(shadow, ULONG_MAX);
-	shadow->insist = true;
+	ringlet_shrinker_ask_others(vcpu);
 	return true;
 }
 
@@ -134,7 +138,7 @@ static enum ringlet_next own_page_fault(struct ringlet_vcpu *vcpu, u64 gva,
 						access | RINGLET_PF_P);
 	}
 	ringlet_left(vcpu, RINGLET_LEFT_FILL);
-	if (map_own_page(vcpu, page) && !gave_way(&vcpu->shadow))
+	if (map_own_page(vcpu, page) && !gave_way(vcpu))
 		return -ENOMEM;
 	return RINGLET_RESUME;
 }
@@ -241,12 +245,12 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 	}
 	ret = make_leaf(vcpu, half, t, access);
 	if (ret >= 0)
-		shadow->insist = false;
+		shadow->gave_way = 0;
 	if (ret == 1)
 		return spurious(vcpu, t->gva);
 	ringlet_left(vcpu, RINGLET_LEFT_FILL);
 	/* The host is at it, or short of memory: let the guest fault again. */
-	if (ret == -EAGAIN || (ret == -ENOMEM && gave_way(shadow)))
+	if (ret == -EAGAIN || (ret == -ENOMEM && gave_way(vcpu)))
 		return RINGLET_RESUME;
 	return ret;
 }

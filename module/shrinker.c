@@ -112,6 +112,25 @@ static unsigned long scan_tables(struct shrinker *unused,
 }
 
 /**
+ * ringlet_shrinker_ask_others() - have a guest's other vCPUs give back all
+ * @vcpu: for whose table there was no memory; its thread
+ */
+void ringlet_shrinker_ask_others(struct ringlet_vcpu *vcpu)
+{
+	unsigned long asked = 0;
+	int i;
+
+	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
+		/* Whole once it is there: pairs with its creation. */
+		struct ringlet_vcpu *other =
+			smp_load_acquire(&vcpu->vm->vcpus[i]);
+
+		if (other && other != vcpu)
+			take(other, ULONG_MAX, &asked);
+	}
+}
+
+/**
  * ringlet_shrinker_add_vm() - let the host have a VM's tables
  * @vm: the VM, whole but for its vCPUs
  */

@@ -44,7 +44,7 @@ static u64 *new_page(void)
  */
 static u64 *new_table_page(const struct ringlet_shadow *shadow)
 {
-	if (shadow->insist)
+	if (shadow->gave_way >= RINGLET_WAYS_GIVEN)
 		return new_page();
 	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
 				      __GFP_NOWARN);

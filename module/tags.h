@@ -27,6 +27,12 @@
 #define RINGLET_TABLES_PER_VCPU	2048
 #define RINGLET_TABLES_PART	16
 
+/*
+ * So often a shadow gives way where memory is short. Only then is a table worth
+ * killing for: without it nothing goes on.
+ */
+#define RINGLET_WAYS_GIVEN	64
+
 /* An entry that points to a table: all rights are in the leaf. */
 #define RINGLET_TABLE_FLAGS \
 	(RINGLET_PTE_P | RINGLET_PTE_W | RINGLET_PTE_U | RINGLET_PTE_A)
@@ -88,7 +94,7 @@ struct ringlet_tag {
  * @max_pages: with so many some must go before there are more
  * @clock: counts leaves in the lower halves
  * @given_back: tables freed because there were too many, or the host wanted them
- * @insist: the next table is worth killing for: without it nothing goes on
+ * @gave_way: times in a row that there was no memory for a table
  * @slot: every user root's entry for the slot with the window
  * @kernel_slot: every kernel root's: the window and the linear map
  * @recursive: index of every kernel root's entry that leads to itself, or 0
@@ -104,7 +110,7 @@ struct ringlet_shadow {
 	unsigned long max_pages;
 	u64 clock;
 	u64 given_back;
-	bool insist;
+	unsigned int gave_way;
 	u64 slot;
 	u64 kernel_slot;
 	unsigned int recursive;
