@@ -117,14 +117,13 @@ static unsigned long scan_tables(struct shrinker *unused,
  */
 void ringlet_shrinker_ask_others(struct ringlet_vcpu *vcpu)
 {
+	struct ringlet_vcpu *other;
 	unsigned long asked = 0;
 	int i;
 
 	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
 		/* Whole once it is there: pairs with its creation. */
-		struct ringlet_vcpu *other =
-			smp_load_acquire(&vcpu->vm->vcpus[i]);
-
+		other = smp_load_acquire(&vcpu->vm->vcpus[i]);
 		if (other && other != vcpu)
 			take(other, ULONG_MAX, &asked);
 	}
