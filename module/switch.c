@@ -295,6 +295,29 @@ static u16 sane_selector(struct ringlet_vcpu *vcpu, u16 selector)
 }
 
 /*
+ * A segment that LOAD_TLS took away while it was loaded: its selector becomes
+ * null, and its base goes with it, as when Linux loads it anew. In kernel mode
+ * GS is the user's still, and its base in the shared page.
+ */
+static void sane_segments(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+	u16 fs = sane_selector(vcpu, state->fs);
+	u16 gs = sane_selector(vcpu, state->gs);
+
+	state->ds = sane_selector(vcpu, state->ds);
+	state->es = sane_selector(vcpu, state->es);
+	if (fs != state->fs)
+		state->fsbase = 0;
+	if (gs != state->gs && ringlet_user_mode(vcpu))
+		state->gsbase = 0;
+	else if (gs != state->gs)
+		WRITE_ONCE(ringlet_shared(vcpu)->user_gsbase, 0);
+	state->fs = fs;
+	state->gs = gs;
+}
+
+/*
  * The switcher loads these at CPL 0: a fault there would be ours. CS and SS can
  * only be right, but CS is what keeps the guest in ring 3. What the guest left
  * in the others it could load itself, but LOAD_TLS may have changed the GDT
@@ -311,12 +334,8 @@ static void sane_registers(struct ringlet_vcpu *vcpu)
 			state->gprs.ss = __USER_DS;
 		state->gprs.ss |= 3;
 	}
-	if ((state->ds | state->es | state->fs | state->gs) & ~3) {
-		state->ds = sane_selector(vcpu, state->ds);
-		state->es = sane_selector(vcpu, state->es);
-		state->fs = sane_selector(vcpu, state->fs);
-		state->gs = sane_selector(vcpu, state->gs);
-	}
+	if ((state->ds | state->es | state->fs | state->gs) & ~3)
+		sane_segments(vcpu);
 	state->gprs.rflags = ringlet_sane_rflags(state->gprs.rflags);
 }
 

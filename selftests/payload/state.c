@@ -49,6 +49,28 @@ void payload_state_tls(void)
 	wrgsbase(0);
 }
 
+/* A descriptor that goes while it is loaded takes selector and base along. */
+void payload_state_tls_gone(void)
+{
+	struct context c = user_context(state_load);
+
+	hypercall(RINGLET_HC_LOAD_TLS, TLS_BASE(0x12345000),
+		  TLS_BASE(0xf2345000), 0);
+	c.gpr[RBX] = TLS_1;
+	c.gpr[RCX] = TLS_2;
+	same("gate", run(&c)->gate, RINGLET_GATE_SYSCALL);
+	hypercall(RINGLET_HC_LOAD_TLS, 0, TLS_BASE(0xf2345000), 0);
+	same("FS base", rdfsbase(), 0);
+	same("the other's", shared()->user_gsbase, 0xf2345000);
+	hypercall(RINGLET_HC_LOAD_TLS, 0, 0, 0);
+	same("user_gsbase", shared()->user_gsbase, 0);
+	same("gate", run(&c)->gate, EXC_BP);
+	same("FS", (u16)c.gpr[RBX], 0);
+	same("GS", (u16)c.gpr[RSI], 0);
+	same("FS base", c.gpr[RAX], 0);
+	same("GS base", c.gpr[RDX], 0);
+}
+
 /* IRETQ makes any null selector 0. */
 static void same_selector(const char *what, u64 got, u16 want)
 {
