@@ -63,18 +63,6 @@ static struct {
 
 #define NATIVE_FILE "/proc/self/maps"
 
-static u64 selectors(void)
-{
-	u64 ds, es, fs, gs;
-
-	asm volatile("mov %%ds, %0" : "=r"(ds));
-	asm volatile("mov %%es, %0" : "=r"(es));
-	asm volatile("mov %%fs, %0" : "=r"(fs));
-	asm volatile("mov %%gs, %0" : "=r"(gs));
-	return (ds & 0xffff) | (es & 0xffff) << 16 | (fs & 0xffff) << 32 |
-	       gs << 48;
-}
-
 /* Linux's order in a signal frame, by the SDM's. */
 static const u8 greg_of[16] = {
 	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,

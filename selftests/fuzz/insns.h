@@ -104,4 +104,17 @@ static inline __u64 insn_hash(const __u64 *page)
 	return hash;
 }
 
+/* DS, ES, FS and GS as they are, from bit 0 up. */
+static inline __u64 selectors(void)
+{
+	__u64 ds, es, fs, gs;
+
+	asm volatile("mov %%ds, %0" : "=r"(ds));
+	asm volatile("mov %%es, %0" : "=r"(es));
+	asm volatile("mov %%fs, %0" : "=r"(fs));
+	asm volatile("mov %%gs, %0" : "=r"(gs));
+	return (ds & 0xffff) | (es & 0xffff) << 16 | (fs & 0xffff) << 32 |
+	       gs << 48;
+}
+
 #endif

@@ -33,18 +33,6 @@ static void save_fpu(u8 *image)
 		     : "memory");
 }
 
-static u64 selectors(void)
-{
-	u64 ds, es, fs, gs;
-
-	asm volatile("mov %%ds, %0" : "=r"(ds));
-	asm volatile("mov %%es, %0" : "=r"(es));
-	asm volatile("mov %%fs, %0" : "=r"(fs));
-	asm volatile("mov %%gs, %0" : "=r"(gs));
-	return (ds & 0xffff) | (es & 0xffff) << 16 | (fs & 0xffff) << 32 |
-	       gs << 48;
-}
-
 static void null_selectors(void)
 {
 	asm volatile("mov %0, %%ds" : : "r"(0));

@@ -22,17 +22,6 @@ SNIPPET(debug_add, "incb (%rsi)\n\tnop\n\tint3");
 SNIPPET(debug_string, "rep movsb\n\tnop\n\tint3");
 SNIPPET(debug_syscall, "mov %al, (%rsi)\n\tsyscall\n\tnop\n\tint3");
 
-static u64 get_dr(u64 nr)
-{
-	u64 value = nr;
-
-	asm volatile("syscall"
-		     : "+D"(value)
-		     : "a"((u64)RINGLET_HC_GET_DR)
-		     : "rcx", "r11", "memory");
-	return value;
-}
-
 static void set_dr(u64 nr, u64 value)
 {
 	same("SET_DR", hypercall(RINGLET_HC_SET_DR, nr, value, 0), 0);

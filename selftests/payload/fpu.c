@@ -19,22 +19,6 @@ SNIPPET(fpu_read, "mov (%rdi), %rax\n\tint3");
 static u8 image[AREA] __attribute__((aligned(64)));
 static u8 result[AREA] __attribute__((aligned(64)));
 
-struct cpuid {
-	u32 eax, ebx, ecx, edx;
-};
-
-static struct cpuid cpuid(u32 leaf, u32 subleaf)
-{
-	register u64 r10 asm("r10");
-	u64 rax = RINGLET_HC_CPUID, rdi = leaf, rsi = subleaf, rdx;
-
-	asm volatile("syscall"
-		     : "+a"(rax), "+D"(rdi), "+S"(rsi), "=d"(rdx), "=r"(r10)
-		     :
-		     : "rcx", "r11", "memory");
-	return (struct cpuid){ rdi, rsi, rdx, r10 };
-}
-
 static bool has_xsave(void)
 {
 	return cpuid(1, 0).ecx >> 27 & 1;

@@ -163,6 +163,10 @@ struct event {
 #define FREE_KERNEL_VA	0xffffc90000000000UL /* here neither */
 /* clang-format on */
 
+struct cpuid {
+	u32 eax, ebx, ecx, edx;
+};
+
 u64 user_address(const u8 *snippet);
 struct context user_context(const u8 *snippet);
 struct context kernel_context(const u8 *snippet);
@@ -173,6 +177,10 @@ struct event *run_return_frame(struct context *c);
 /* Hypercalls; the result is RAX. */
 u64 hypercall(u64 nr, u64 a, u64 b, u64 c);
 u64 hypercall5(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e);
+/* Those that have results in other registers, too. */
+u64 try_get_dr(u64 nr, u64 *value);
+u64 get_dr(u64 nr);
+struct cpuid cpuid(u32 leaf, u32 subleaf);
 void set_gate(u64 gate, u64 address);
 u64 default_gate(u64 gate);
 u64 load_cr3(u64 cr3);

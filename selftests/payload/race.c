@@ -252,6 +252,26 @@ void payload_race_accessed(void)
 /* ---- Instructions ---- */
 
 /*
+ * Execute what is being rewritten. Behind what it was it may be in the other's
+ * middle, and half of one and half of another, which a CPU finds that fetches
+ * byte by byte, may be any instruction. Returns false if anything came but an
+ * exception of it.
+ */
+static bool torn(struct context *c, volatile u64 *code)
+{
+	struct event *e;
+
+	c->rip = (u64)code;
+	e = run(c);
+	if (e->gate < 32 && c->rip >= (u64)code && c->rip <= (u64)code + 8 &&
+	    c->cs == RINGLET_KERNEL_CS)
+		return true;
+	fail("gate %llx error %llx RIP + %lld", e->gate, e->frame.error,
+	     c->rip - (u64)code);
+	return false;
+}
+
+/*
  * What the module decodes after a #GP of the kernel's is another instruction by
  * then. It executes the one or the other.
  */
@@ -277,18 +297,10 @@ void payload_race_code(void)
 	begin(&h);
 	for (i = 0; i < 3000; i++) {
 		struct context c = kernel_context(race_int3);
-		struct event *e;
 
-		c.rip = (u64)code;
 		c.gpr[RAX] = 3;
-		e = run(&c);
-		/* Half of one and half of another may be any instruction. */
-		if (e->gate >= 32 || c.rip < (u64)code ||
-		    c.rip > (u64)code + 8 || c.cs != RINGLET_KERNEL_CS) {
-			fail("gate %llx error %llx RIP + %lld", e->gate,
-			     e->frame.error, c.rip - (u64)code);
+		if (!torn(&c, code))
 			break;
-		}
 	}
 	end(&h);
 }
@@ -317,21 +329,10 @@ void payload_race_mmio(void)
 	begin(&h);
 	for (i = 0; i < 1000; i++) {
 		struct context c = kernel_context(race_int3);
-		struct event *e;
 
-		c.rip = (u64)code;
 		c.gpr[RDI] = FREE_VA;
-		e = run(&c);
-		/*
-		 * Behind the one that it was it may be in the other's middle; a
-		 * CPU that fetches byte by byte finds half of each.
-		 */
-		if (e->gate >= 32 || c.rip < (u64)code ||
-		    c.rip > (u64)code + 8) {
-			fail("gate %llx error %llx RIP + %lld", e->gate,
-			     e->frame.error, c.rip - (u64)code);
+		if (!torn(&c, code))
 			break;
-		}
 	}
 	end(&h);
 }

@@ -246,6 +246,40 @@ u64 default_gate(u64 gate)
 	return (u64)gates + 16 * gate_index(gate);
 }
 
+u64 try_get_dr(u64 nr, u64 *value)
+{
+	u64 result, rdi = nr;
+
+	asm volatile("syscall"
+		     : "=a"(result), "+D"(rdi)
+		     : "a"((u64)RINGLET_HC_GET_DR)
+		     : "rcx", "r11", "memory");
+	*value = rdi;
+	return result;
+}
+
+u64 get_dr(u64 nr)
+{
+	u64 value;
+
+	same("GET_DR", try_get_dr(nr, &value), 0);
+	return value;
+}
+
+struct cpuid cpuid(u32 leaf, u32 subleaf)
+{
+	register u64 r10 asm("r10");
+	u64 rax = RINGLET_HC_CPUID, rdi = leaf, rsi = subleaf, rdx;
+
+	asm volatile("syscall"
+		     : "+a"(rax), "+D"(rdi), "+S"(rsi), "=d"(rdx), "=r"(r10)
+		     :
+		     : "rcx", "r11", "memory");
+	same("CPUID", rax, 0);
+	same("what is above 32 bits", (rdi | rsi | rdx | r10) >> 32, 0);
+	return (struct cpuid){ rdi, rsi, rdx, r10 };
+}
+
 void set_gate(u64 gate, u64 address)
 {
 	hypercall(RINGLET_HC_SET_GATE, gate, address, 0);

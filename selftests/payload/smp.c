@@ -72,17 +72,6 @@ struct first_look {
 	u64 number;
 };
 
-static u64 get_dr(u64 nr)
-{
-	u64 value = nr;
-
-	asm volatile("syscall"
-		     : "+D"(value)
-		     : "a"((u64)RINGLET_HC_GET_DR)
-		     : "rcx", "r11", "memory");
-	return value;
-}
-
 static u64 xgetbv(void)
 {
 	u32 low, high;

@@ -25,8 +25,8 @@ SNIPPET(state_write, "mov %ebx, %fs\n\twrfsbase %rdi\n\tint3");
 SNIPPET(state_wrfs, "wrfsbase %rdi\n\tint3");
 SNIPPET(state_wrgs, "wrgsbase %rdi\n\tint3");
 
-/* A descriptor's base by loading it, kept over a system call and an exception. */
-void payload_state_tls(void)
+/* User mode that has two TLS segments in FS and GS, after its system call. */
+static struct context with_tls(void)
 {
 	struct context c = user_context(state_load);
 
@@ -35,6 +35,14 @@ void payload_state_tls(void)
 	c.gpr[RBX] = TLS_1;
 	c.gpr[RCX] = TLS_2;
 	same("gate", run(&c)->gate, RINGLET_GATE_SYSCALL);
+	return c;
+}
+
+/* A descriptor's base by loading it, kept over a system call and an exception. */
+void payload_state_tls(void)
+{
+	struct context c = with_tls();
+
 	same("FS base", c.gpr[RAX], 0x12345000);
 	same("GS base", c.gpr[RDX], 0xf2345000);
 	same("user_gsbase", shared()->user_gsbase, 0xf2345000);
@@ -52,13 +60,8 @@ void payload_state_tls(void)
 /* A descriptor that goes while it is loaded takes selector and base along. */
 void payload_state_tls_gone(void)
 {
-	struct context c = user_context(state_load);
+	struct context c = with_tls();
 
-	hypercall(RINGLET_HC_LOAD_TLS, TLS_BASE(0x12345000),
-		  TLS_BASE(0xf2345000), 0);
-	c.gpr[RBX] = TLS_1;
-	c.gpr[RCX] = TLS_2;
-	same("gate", run(&c)->gate, RINGLET_GATE_SYSCALL);
 	hypercall(RINGLET_HC_LOAD_TLS, 0, TLS_BASE(0xf2345000), 0);
 	same("FS base", rdfsbase(), 0);
 	same("the other's", shared()->user_gsbase, 0xf2345000);
@@ -328,24 +331,6 @@ void payload_state_msrs(void)
 }
 
 /* ---- CPUID ---- */
-
-struct cpuid {
-	u32 eax, ebx, ecx, edx;
-};
-
-static struct cpuid cpuid(u32 leaf, u32 subleaf)
-{
-	register u64 r10 asm("r10");
-	u64 rax = RINGLET_HC_CPUID, rdi = leaf, rsi = subleaf, rdx;
-
-	asm volatile("syscall"
-		     : "+a"(rax), "+D"(rdi), "+S"(rsi), "=d"(rdx), "=r"(r10)
-		     :
-		     : "rcx", "r11", "memory");
-	same("CPUID", rax, 0);
-	same("what is above 32 bits", (rdi | rsi | rdx | r10) >> 32, 0);
-	return (struct cpuid){ rdi, rsi, rdx, r10 };
-}
 
 static struct cpuid native_cpuid(u32 leaf, u32 subleaf)
 {

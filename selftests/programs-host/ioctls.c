@@ -74,6 +74,13 @@ static void refuses_bits(const char *what, int fd, unsigned long request,
 		refuses(what, fd, request, 1UL << bit, error);
 }
 
+/* What must be a pointer to something of the caller's. */
+static void refuses_pointers(const char *what, int fd, unsigned long request)
+{
+	refuses(what, fd, request, 0, EFAULT);
+	refuses(what, fd, request, USER_END, EFAULT);
+}
+
 static void refuses_memory(const char *what, struct ringlet_memory memory,
 			   int error)
 {
@@ -89,8 +96,7 @@ static void on_device(void)
 {
 	refuses_bits("GET_API_VERSION", device, RINGLET_GET_API_VERSION, 0,
 		     EINVAL);
-	refuses("GET_INFO", device, RINGLET_GET_INFO, 0, EFAULT);
-	refuses("GET_INFO", device, RINGLET_GET_INFO, USER_END, EFAULT);
+	refuses_pointers("GET_INFO", device, RINGLET_GET_INFO);
 	refuses_bits("CREATE_VM", device, RINGLET_CREATE_VM, 0, EINVAL);
 }
 
@@ -98,8 +104,7 @@ static void memory_slots(void)
 {
 	struct ringlet_memory m;
 
-	refuses("SET_MEMORY", vm, RINGLET_SET_MEMORY, 0, EFAULT);
-	refuses("SET_MEMORY", vm, RINGLET_SET_MEMORY, USER_END, EFAULT);
+	refuses_pointers("SET_MEMORY", vm, RINGLET_SET_MEMORY);
 	for (int bit = 0; bit < 64; bit++) {
 		m = good;
 		m.flags = 1UL << bit;
@@ -168,8 +173,7 @@ static void registers(void)
 {
 	struct ringlet_regs regs;
 
-	refuses("GET_REGS", vcpu, RINGLET_GET_REGS, 0, EFAULT);
-	refuses("GET_REGS", vcpu, RINGLET_GET_REGS, USER_END, EFAULT);
+	refuses_pointers("GET_REGS", vcpu, RINGLET_GET_REGS);
 	refuses("SET_REGS", vcpu, RINGLET_SET_REGS, 0, EFAULT);
 	for (int bit = 0; bit < 32; bit++) {
 		for (int i = 0; i < 3; i++) {
