@@ -131,6 +131,8 @@ oom_may_speak() {
 }
 no_splat() { ! dmesg | grep -v 'ommand line: ' | grep -E 'WARNING:|BUG:|Oops|cut here|soft lockup|stall'; }
 
+no_vm() { ! ls -d /sys/kernel/debug/ringlet/*-* 2>/dev/null; }
+
 # The counters of a launcher's VM.
 counters() { cat /sys/kernel/debug/ringlet/"$1"-*/counters; }
 
