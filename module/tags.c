@@ -40,7 +40,7 @@ static u64 *new_page(void)
 /*
  * A page for a table. A shadow is a cache: where memory is short, the host's or
  * that of the launcher's cgroup, it had better give back what it has than have
- * something killed for more. Only for the first table of an empty one.
+ * something killed for more; until that has not helped for too long.
  */
 static u64 *new_table_page(const struct ringlet_shadow *shadow)
 {
