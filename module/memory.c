@@ -293,13 +293,16 @@ static bool range_ours(struct ringlet_vm *vm, unsigned long start,
 static void forget(struct ringlet_vm *vm, struct ringlet_memslot *slot,
 		   unsigned long first, unsigned long last)
 {
+	struct ringlet_vcpu *vcpu;
 	int i;
 
 	ringlet_linear_clear(&vm->linear, slot->gfn + first, last - first + 1);
 	bitmap_clear(slot->shadowed, first, last - first + 1);
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++)
-		if (vm->vcpus[i])
-			ringlet_request(vm->vcpus[i], RINGLET_REQ_FLUSH);
+	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
+		vcpu = ringlet_vm_vcpu(vm, i);
+		if (vcpu)
+			ringlet_request(vcpu, RINGLET_REQ_FLUSH);
+	}
 }
 
 /* The same for an address range, if any of it is known at all. */
@@ -320,11 +323,14 @@ static bool forget_range(struct ringlet_vm *vm, unsigned long start,
 /* Wait until no vCPU runs on what was requested to be flushed. */
 static void throw_out(struct ringlet_vm *vm)
 {
+	struct ringlet_vcpu *vcpu;
 	int i;
 
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++)
-		if (vm->vcpus[i])
-			ringlet_vcpu_kick(vm->vcpus[i], true);
+	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
+		vcpu = ringlet_vm_vcpu(vm, i);
+		if (vcpu)
+			ringlet_vcpu_kick(vcpu, true);
+	}
 	spin_lock(&vm->mn_lock);
 	vm->mn_throwing--;
 	spin_unlock(&vm->mn_lock);
