@@ -27,6 +27,7 @@
 #define TEXT_MAX (1UL << 20)
 #define TEXT "/sys/module/ringlet/sections/.text"
 #define PLACES "/bed/places"
+#define LINKED_AT 0xffffffff81000000 /* _text, without KASLR */
 
 struct kcov {
 	int fd;
@@ -38,7 +39,24 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned char reached[TEXT_MAX];
 static size_t nr_reached;
 
-/* Where the module's text is now; 0 if it is not loaded. */
+/* How far the kernel is from where it was linked, which KCOV takes off every address. */
+static unsigned long kaslr_offset(void)
+{
+	unsigned long address, offset = 0;
+	char name[128];
+	FILE *f = fopen("/proc/kallsyms", "r");
+
+	if (!f)
+		return 0;
+	while (!offset &&
+	       fscanf(f, "%lx %*c %127s%*[^\n]", &address, name) == 2)
+		if (!strcmp(name, "_text"))
+			offset = address - LINKED_AT;
+	fclose(f);
+	return offset;
+}
+
+/* Where KCOV says that the module's text is now; 0 if it is not loaded. */
 static unsigned long module_text(void)
 {
 	unsigned long base = 0;
@@ -49,7 +67,7 @@ static unsigned long module_text(void)
 	if (fscanf(f, "%lx", &base) != 1)
 		base = 0;
 	fclose(f);
-	return base;
+	return base ? base - kaslr_offset() : 0;
 }
 
 struct kcov *kcov_start(void)
