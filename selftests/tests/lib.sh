@@ -143,6 +143,17 @@ pages_of() {
 	awk -v module="$1" 'BEGIN { RS = "" }
 		index($0, "[" module "]") && !/slab|vmalloc|pte_alloc|handle_mm_fault|stack_depot|kmemleak/' $page_owner
 }
+# check_pages: no guest is there, so no page is the module's. Asked of a debug host before the module
+# is unloaded, for then its functions have no names any more.
+no_pages() {
+	pages_of ringlet >"$WORK/pages"
+	[ ! -s "$WORK/pages" ]
+}
+check_pages() {
+	[ -e $page_owner ] || return
+	check "no page is the module's" wait_for 10 no_pages
+	sed 's/^/# /' "$WORK/pages"
+}
 
 # Random numbers with a seed that is printed: seed; then random N is below N.
 seed() {
