@@ -129,7 +129,7 @@ oom_may_speak() {
 	echo "$level" >/proc/sys/kernel/printk
 	return $spoken
 }
-no_splat() { ! dmesg | grep -v 'ommand line: ' | grep -E 'WARNING:|BUG:|Oops|cut here|soft lockup|stall'; }
+no_splat() { ! dmesg | grep -vE 'ommand line: |RCU CPU stall warnings timeout set' | grep -E 'WARNING:|BUG:|Oops|cut here|soft lockup|stall'; }
 
 no_vm() { ! ls -d /sys/kernel/debug/ringlet/*-* 2>/dev/null; }
 
