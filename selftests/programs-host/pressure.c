@@ -2,9 +2,9 @@
 /*
  * What presses on a launcher's memory from outside. Runs in the disposable host.
  *
- *	pressure hog MIB	have so much memory and go on using it; MIB 0: more
- *				and more, until it is killed. The OOM killer takes
- *				it first
+ *	pressure hog SCORE	have more and more memory, until it is killed; SCORE
+ *				is how much the OOM killer is to like it, from
+ *				-1000 to 1000
  *	pressure merge COMMAND…	run a command whose memory KSM may merge
  *	pressure frame PID ADDRESS
  *				print where a page of a process is, as a physical
@@ -51,7 +51,7 @@ static void fill(uint64_t *words, size_t bytes)
 			words[i] = random_word();
 }
 
-static uint64_t *some_memory(size_t bytes)
+static void some_memory(size_t bytes)
 {
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -59,32 +59,17 @@ static uint64_t *some_memory(size_t bytes)
 	if (p == MAP_FAILED)
 		fail("mmap");
 	fill(p, bytes);
-	return p;
 }
 
-static void take_me_first(void)
+static void hog(const char *score)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
 
-	if (fd < 0 || write(fd, "1000", 4) != 4)
+	if (fd < 0 || write(fd, score, strlen(score)) < 0)
 		fail("oom_score_adj");
 	close(fd);
-}
-
-static void hog(size_t mib)
-{
-	size_t bytes = mib * MIB;
-	uint64_t *p;
-
-	take_me_first();
-	while (!mib)
-		some_memory(4 * MIB);
-	p = some_memory(bytes);
-	puts("full");
-	fflush(stdout);
 	for (;;)
-		for (size_t i = 0; i < bytes / 8; i += 512)
-			p[i] += random_word();
+		some_memory(4 * MIB);
 }
 
 static void merge(char **command)
@@ -115,7 +100,7 @@ int main(int argc, char **argv)
 	const char *what = argc > 2 ? argv[1] : "";
 
 	if (!strcmp(what, "hog"))
-		hog(strtoul(argv[2], NULL, 0));
+		hog(argv[2]);
 	else if (!strcmp(what, "merge"))
 		merge(argv + 2);
 	else if (!strcmp(what, "frame") && argc == 4)

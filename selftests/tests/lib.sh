@@ -83,7 +83,8 @@ stop_guest() {
 	wait "$running" 2>/dev/null
 }
 
-# hmp SECONDS COMMAND…: to QEMU's monitor, after so long; only in a bed that has --monitor.
+# hmp SECONDS COMMAND…: to QEMU's monitor, every so many seconds until the next; 0: once. Only in a
+# bed that has --monitor.
 monitor_port() {
 	for name in /sys/class/virtio-ports/*/name; do
 		[ "$(cat "$name" 2>/dev/null)" != monitor ] || basename "${name%/name}"
@@ -102,18 +103,27 @@ begin_work() {
 		sh -c "exec 3<&0; (cat <&3 >/dev/null; : >/tmp/stop) & while [ ! -e /tmp/stop ]; do $work; done" <"$WORK/in" >"$WORK/out" 2>"$WORK/err" &
 	pid=$!
 	exec 7>"$WORK/in"
-	wait_for 120 [ -s "$WORK/out" ] || note "the guest did not begin: $(cat "$WORK/err")"
+	wait_for 300 [ -s "$WORK/out" ] || note "the guest did not begin: $(cat "$WORK/err")"
+}
+# Complete lines only: one may be on its way.
+work_done() { wc -l <"$WORK/out"; }
+work_beyond() { [ "$(work_done)" -gt "$1" ]; }
+work_right() { [ "$(head -n "$(work_done)" "$WORK/out" | sort -u)" = "$(cat "$WORK/want")" ]; }
+# work_goes_on WHAT: a round is begun and finished from now on. Half of one may be done already.
+work_goes_on() {
+	rounds=$(work_done)
+	check "$1: the guest goes on" wait_for 300 work_beyond $((rounds + 1))
+	check "$1: and all of its work was right" work_right
 }
 # end_work WHAT: once more, now that it is over; then it ends with its stdin.
 end_work() {
-	rounds=$(wc -l <"$WORK/out")
-	check "$1: the guest goes on" wait_for 120 sh -c "[ \$(wc -l <$WORK/out) -gt $((rounds + 1)) ]"
+	work_goes_on "$1"
 	exec 7>&-
 	wait "$pid"
 	status=$?
 	check "$1: the guest comes to its end" [ $status = 0 ]
-	check "$1: and all of its work was right" [ "$(sort -u "$WORK/out")" = "$(cat "$WORK/want")" ]
-	note "$(wc -l <"$WORK/out") rounds of work"
+	check "$1: and its last work was right, too" work_right
+	note "$(work_done) rounds of work"
 	[ $status = 0 ] || tail -n 5 "$WORK/err" "$WORK/console" | sed 's/^/# /'
 }
 
