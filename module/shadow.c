@@ -105,6 +105,20 @@ static bool gave_way(struct ringlet_vcpu *vcpu)
 	return true;
 }
 
+/* What comes of a leaf that was to be made: @ret is 0 if it was, or an errno. */
+static enum ringlet_next filled(struct ringlet_vcpu *vcpu, int ret)
+{
+	ringlet_left(vcpu, RINGLET_LEFT_FILL);
+	if (!ret) {
+		vcpu->shadow.gave_way = 0;
+		return RINGLET_RESUME;
+	}
+	/* The host is at it, or short of memory: let the guest fault again. */
+	if (ret == -EAGAIN || (ret == -ENOMEM && gave_way(vcpu)))
+		return RINGLET_RESUME;
+	return ret;
+}
+
 /* The two leaves of the upper half that are not the guest's doing. */
 static int map_own_page(struct ringlet_vcpu *vcpu, u64 gva)
 {
@@ -137,10 +151,7 @@ static enum ringlet_next own_page_fault(struct ringlet_vcpu *vcpu, u64 gva,
 		return ringlet_event_page_fault(vcpu, gva,
 						access | RINGLET_PF_P);
 	}
-	ringlet_left(vcpu, RINGLET_LEFT_FILL);
-	if (map_own_page(vcpu, page) && !gave_way(vcpu))
-		return -ENOMEM;
-	return RINGLET_RESUME;
+	return filled(vcpu, map_own_page(vcpu, page));
 }
 
 /*
@@ -244,15 +255,7 @@ static enum ringlet_next fill(struct ringlet_vcpu *vcpu,
 			half = &tag->klower;
 	}
 	ret = make_leaf(vcpu, half, t, access);
-	if (ret >= 0)
-		shadow->gave_way = 0;
-	if (ret == 1)
-		return spurious(vcpu, t->gva);
-	ringlet_left(vcpu, RINGLET_LEFT_FILL);
-	/* The host is at it, or short of memory: let the guest fault again. */
-	if (ret == -EAGAIN || (ret == -ENOMEM && gave_way(vcpu)))
-		return RINGLET_RESUME;
-	return ret;
+	return ret == 1 ? spurious(vcpu, t->gva) : filled(vcpu, ret);
 }
 
 /* A guest user's access above the split: nothing there is ever the user's. */
