@@ -387,24 +387,45 @@ static enum ringlet_next run_once(struct ringlet_vcpu *vcpu)
 	return vcpu->handled ? vcpu->next : count_exit(vcpu);
 }
 
+/* Is RUN to return instead of entering the guest? An errno if so. */
+static int must_return(struct ringlet_vcpu *vcpu)
+{
+	if (READ_ONCE(vcpu->vm->dead))
+		return -ESHUTDOWN;
+	if (signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME) ||
+	    READ_ONCE(vcpu->run->immediate_exit)) {
+		vcpu->run->exit_reason = RINGLET_EXIT_INTR;
+		return -EINTR;
+	}
+	return 0;
+}
+
+/*
+ * Work that the thread has for its way to user mode is a reason to go there. But
+ * if it was there when RUN began it waits for one stay: a tracer that stops the
+ * launcher at its system calls makes such work each time (a thread that has lost
+ * the CPU owes rseq a word), and no guest would ever be entered.
+ */
 static int run(struct ringlet_vcpu *vcpu)
 {
+	bool put_off = test_and_clear_thread_flag(TIF_NOTIFY_RESUME);
 	enum ringlet_next next;
+	int ret;
 
 	if (vcpu->mmio.pending)
 		ringlet_emulate_mmio_done(vcpu);
 	do {
-		if (READ_ONCE(vcpu->vm->dead))
-			return -ESHUTDOWN;
-		if (signal_pending(current) ||
-		    test_thread_flag(TIF_NOTIFY_RESUME) ||
-		    READ_ONCE(vcpu->run->immediate_exit)) {
-			vcpu->run->exit_reason = RINGLET_EXIT_INTR;
-			return -EINTR;
+		ret = must_return(vcpu);
+		if (!ret) {
+			ringlet_resched();
+			next = run_once(vcpu);
 		}
-		ringlet_resched();
-		next = run_once(vcpu);
-	} while (next == RINGLET_RESUME);
+		if (put_off)
+			set_thread_flag(TIF_NOTIFY_RESUME);
+		put_off = false;
+	} while (!ret && next == RINGLET_RESUME);
+	if (ret)
+		return ret;
 	if (READ_ONCE(vcpu->vm->dead))
 		ringlet_vm_end(vcpu->vm);
 	return next < 0 ? (int)next : 0;
