@@ -14,7 +14,8 @@ static u64 *data;
 
 static void load_fpu(const u8 *image)
 {
-	asm volatile("xrstor64 (%0)"
+	/* FNINIT for QEMU's TCG, see insns.c. */
+	asm volatile("fninit; xrstor64 (%0)"
 		     :
 		     : "r"(image), "a"(FPU_MASK), "d"(0)
 		     : "memory");
@@ -41,11 +42,20 @@ static void null_selectors(void)
 	asm volatile("mov %0, %%gs" : : "r"(0));
 }
 
-/* As it is natively: a #DB that TF made, and there are steps left. */
+static bool canonical(u64 address)
+{
+	return (u64)((long long)(address << 16) >> 16) == address;
+}
+
+/*
+ * As it is natively: a #DB that TF made, and there are steps left. TCG goes to
+ * addresses that are not canonical; a guest kernel that returns there dies.
+ */
 static bool one_more(const struct event *e, const struct context *c,
 		     const struct insn_case *x, u32 steps)
 {
-	return e->gate == EXC_DB && (c->rflags & FLAG_TF) && steps < x->steps;
+	return e->gate == EXC_DB && (c->rflags & FLAG_TF) && steps < x->steps &&
+	       (c->cs != RINGLET_KERNEL_CS || canonical(c->rip));
 }
 
 static struct event *run_steps(struct context *c, const struct insn_case *x,
@@ -105,10 +115,13 @@ static void one(const struct insn_case *x, struct insn_outcome *o)
 	}
 }
 
+/* In a space of our own: the runtime's has pages of users' at low addresses. */
 static void map_memory(void)
 {
-	u64 page = page_alloc(), i;
+	u64 page, i;
 
+	pgd = space_new();
+	page = page_alloc();
 	data = at(page);
 	map(DATA_VA, page, PTE_P | PTE_W | PTE_U | PTE_NX);
 	page = page_alloc();
@@ -118,6 +131,12 @@ static void map_memory(void)
 		map(CODE_VA + i, CODE_GPA + i, PTE_P | PTE_U);
 		map(KERNEL_CODE_VA + i, CODE_GPA + i, PTE_P);
 	}
+	/* An access where there is no memory is the end of most guests. */
+	for (i = memory_end(); i < RINGLET_BOOT_MAP_SIZE; i += LARGE_SIZE)
+		if (i % (64 * LARGE_SIZE))
+			*entry_of(pgd, RINGLET_BOOT_MAP_BASE + i, 2) = 0;
+	load_cr3(pgd);
+	flush_all();
 }
 
 static void set_xcr0(u64 xcr0)
