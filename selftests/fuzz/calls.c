@@ -1466,7 +1466,7 @@ static void print_stats(void)
 int main(int argc, char **argv)
 {
 	u64 seed = time(NULL), number = 0, only = 0;
-	time_t end = 0;
+	time_t start = time(NULL), end = 0;
 	int failed = 0, i;
 
 	for (i = 1; i < argc; i++) {
@@ -1496,6 +1496,7 @@ int main(int argc, char **argv)
 		failed |= run_episode(seed, number);
 	} while (!failed && time(NULL) < end);
 	surroundings(1);
+	count_n(time(NULL) - start, "seconds");
 	print_stats();
 	if (failed)
 		printf("# again: calls --seed %llu --episode %llu\n", seed,
