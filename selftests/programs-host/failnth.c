@@ -3,21 +3,26 @@
  * Lets allocations fail under a program that uses Ringlet. Runs in the
  * disposable host, if that has fault injection (the debug host).
  *
- *	failnth COMMAND ARGUMENT...
+ *	failnth [--dry | --one-in N] COMMAND ARGUMENT...
  *
- * The command is traced. Whenever a thread of its calls the module (ioctls,
- * the open of /dev/ringlet, the mmap of a run page) or loads a module, the call
- * is swept: the first allocation in it fails (/proc/TID/fail-nth), and if that
- * fails the call, it is made again and the second fails, and so on until the
- * call passes. A call that failed must have left everything as it was, or what
- * the command does next would go wrong; and it failed with ENOMEM or EFAULT (a
- * copy from or to the command's memory counts as an allocation). Which
- * allocations count is the caller's to say, by failslab's and fail_page_alloc's
- * files in debugfs.
+ * The command is traced, and run again and again. In its n-th run the n-th
+ * allocation fails (/proc/TID/fail-nth) in each call of the module that its
+ * threads make (ioctls, the open of /dev/ringlet, the mmap of a run page) or
+ * that loads a module. If the call fails for that, with ENOMEM or EFAULT (a copy
+ * from or to the command's memory counts as an allocation), it is made again
+ * and must pass: it has left everything as it was. That goes on until a run has
+ * nothing left to fail. Which allocations count is the caller's to say, by
+ * failslab's and fail_page_alloc's files in debugfs.
  *
- * RUN makes allocations one by one as the guest needs them, and keeps what it
- * got; so there the count begins anew after some. Prints what was done as
- * diagnostics; the status is the command's, or 99 if a call failed otherwise.
+ * RUN does not fail by one failure: where there is no page for a table it gives
+ * back all that it has, and goes on. With --dry it is given its first n - 1
+ * pages and then not one more until it returns, so it must say ENOMEM; for one
+ * vCPU. With --one-in the command is run once, for it is long: one RUN in
+ * so many has one failure, and any other call, at its first, second, third...
+ * allocation in turn.
+ *
+ * Prints what was done as diagnostics; the status is the command's, or 99 if a
+ * call failed otherwise, or once more.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,10 +49,10 @@
 #include "uapi/ringlet.h"
 
 #define THREADS 64
-/* More than any one step of RUN allocates; less would never get through it. */
-#define RUN_DEPTH 16
-/* A call that still fails then fails for another reason. */
-#define DEPTH_MAX 5000
+/* With --one-in: which allocation fails goes from 1 to this, and round: few RUNs make more. */
+#define TURNS 4
+/* More than any call of a guest that is worth it makes. */
+#define DEPTH_MAX 2000
 
 static const struct call {
 	const char *name;
@@ -76,11 +81,16 @@ static struct {
 	unsigned int depth;
 } done[CALLS];
 static bool wrong;
+static bool dry;
+static unsigned int one_in; /* 0: all, and the command again and again */
+static unsigned int nth_run = 1; /* which run of the command it is */
+static unsigned long turn;
 
 static struct thread {
 	pid_t tid;
-	int call; /* being swept, or -1 */
-	unsigned int nth;
+	int call; /* being made, or -1 */
+	unsigned int nth; /* allocation that is to fail in it; 0: none */
+	bool again; /* it has failed before */
 	struct user_regs_struct regs; /* before it */
 } threads[THREADS];
 
@@ -140,6 +150,48 @@ static unsigned int get_fail_nth(pid_t tid)
 	return strtoul(text, NULL, 0);
 }
 
+static void write_number(const char *path, long number)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || dprintf(fd, "%ld", number) < 0)
+		fail(path);
+	close(fd);
+}
+
+#define PAGES "/sys/kernel/debug/fail_page_alloc/"
+/* More than any call makes; they are counted down. */
+#define TIMES 1000000
+
+/* No page for this thread any more, after so many. */
+static void begin_drought(pid_t tid, unsigned int after)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", tid);
+	write_number(path, 1);
+	write_number(PAGES "task-filter", 1);
+	write_number(PAGES "interval", 1);
+	write_number(PAGES "times", TIMES);
+	/* While more than one is left, one goes and nothing fails. */
+	write_number(PAGES "space", after + 1);
+	write_number(PAGES "probability", 100);
+}
+
+/* Returns how many it was not given. */
+static unsigned long end_drought(void)
+{
+	char text[32] = "";
+	int fd;
+
+	write_number(PAGES "probability", 0);
+	fd = open(PAGES "times", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		fail(PAGES "times");
+	close(fd);
+	return TIMES - strtoul(text, NULL, 0);
+}
+
 /* Is it the device, by the path that the traced thread gives? */
 static bool opens_device(pid_t tid, unsigned long path)
 {
@@ -177,6 +229,22 @@ static int which_call(pid_t tid, const struct user_regs_struct *regs)
 	return -1;
 }
 
+static bool is_run(int call)
+{
+	return calls[call].cmd == RINGLET_RUN;
+}
+
+/* Which allocation is to fail in a call; 0: none. */
+static unsigned int which_fails(int call)
+{
+	if (!one_in)
+		return nth_run;
+	turn++;
+	if (is_run(call) && turn % one_in)
+		return 0;
+	return turn / one_in % TURNS + 1;
+}
+
 /* A call begins: for the first time, or made again by call_ends(). */
 static void call_begins(struct thread *thread)
 {
@@ -190,63 +258,80 @@ static void call_begins(struct thread *thread)
 		ptrace(PTRACE_CONT, thread->tid, 0, 0);
 		return;
 	}
-	if (thread->call < 0) {
-		thread->call = call;
-		thread->nth = 1;
-		thread->regs = regs;
-	}
+	if (!thread->again)
+		thread->nth = which_fails(call);
+	thread->call = call;
+	thread->regs = regs;
 	done[call].made++;
-	set_fail_nth(thread->tid, thread->nth);
+	if (thread->nth && dry && is_run(call))
+		begin_drought(thread->tid, thread->nth - 1);
+	else if (thread->nth)
+		set_fail_nth(thread->tid, thread->nth);
 	ptrace(PTRACE_SYSCALL, thread->tid, 0, 0);
 }
 
-static void again(struct thread *thread)
+/* Once more, and now it is given all that it wants. */
+static void make_again(struct thread *thread)
 {
 	struct user_regs_struct regs = thread->regs;
 
-	thread->nth++;
-	if (calls[thread->call].cmd == RINGLET_RUN && thread->nth > RUN_DEPTH)
-		thread->nth = 2;
-	if (thread->nth > DEPTH_MAX) {
-		errno = ELOOP;
-		fail(calls[thread->call].name);
-	}
+	thread->again = true;
+	thread->nth = 0;
 	regs.rax = regs.orig_rax;
 	regs.rip -= 2; /* SYSCALL */
 	if (ptrace(PTRACE_SETREGS, thread->tid, 0, &regs))
 		fail("PTRACE_SETREGS");
 }
 
-/* Make the call again if it failed for want of what we kept from it. */
+/* How many allocations failed in the call that ends here. */
+static unsigned long injected_into(struct thread *thread)
+{
+	bool one;
+
+	if (!thread->nth)
+		return 0;
+	if (dry && is_run(thread->call))
+		return end_drought();
+	one = !get_fail_nth(thread->tid);
+	set_fail_nth(thread->tid, 0);
+	return one;
+}
+
+/* RUN comes back for a signal, or because the guest is over. */
+static bool came_back(int call, long result)
+{
+	return is_run(call) && (result == -EINTR || result == -ESHUTDOWN);
+}
+
 static void call_ends(struct thread *thread)
 {
 	struct user_regs_struct regs;
 	int call = thread->call;
-	bool injected = !get_fail_nth(thread->tid);
+	unsigned long injected = injected_into(thread);
+	bool want;
 	long result;
 
-	set_fail_nth(thread->tid, 0);
 	if (ptrace(PTRACE_GETREGS, thread->tid, 0, &regs))
 		fail("PTRACE_GETREGS");
 	result = regs.rax;
-	if (injected) {
-		done[call].failures++;
-		if (done[call].depth < thread->nth)
-			done[call].depth = thread->nth;
-	}
-	if (injected && (result == -ENOMEM || result == -EFAULT)) {
+	want = result == -ENOMEM || result == -EFAULT;
+	done[call].failures += injected;
+	if (injected && done[call].depth < thread->nth)
+		done[call].depth = thread->nth;
+	thread->call = -1;
+	if (injected && want) {
 		done[call].failed++;
-		again(thread);
+		make_again(thread);
 	} else {
-		/* RUN comes back for a signal, or because the guest is over. */
-		if (injected && result < 0 && result != -EINTR &&
-		    result != -ESHUTDOWN) {
-			printf("# %s failed with %s for want of allocation %u\n",
+		if (result < 0 && !came_back(call, result) &&
+		    (injected || (thread->again && want))) {
+			printf("# %s failed with %s %s allocation %u\n",
 			       calls[call].name, strerrorname_np(-result),
-			       thread->nth);
+			       injected ? "for want of" : "once more, after",
+			       injected ? thread->nth : nth_run);
 			wrong = true;
 		}
-		thread->call = -1;
+		thread->again = false;
 	}
 	ptrace(PTRACE_CONT, thread->tid, 0, 0);
 }
@@ -300,12 +385,20 @@ static void stopped(pid_t tid, int status)
 		       signal);
 }
 
+/* Told to end: the command goes with us, and where it was is said. */
+static volatile sig_atomic_t told;
+
+static void tell(int signal)
+{
+	told = signal;
+}
+
 static int trace(pid_t child)
 {
 	int status;
 	pid_t tid;
 
-	while ((tid = waitpid(-1, &status, __WALL)) > 0) {
+	while (!told && (tid = waitpid(-1, &status, __WALL)) > 0) {
 		if (WIFSTOPPED(status)) {
 			stopped(tid, status);
 			continue;
@@ -315,20 +408,22 @@ static int trace(pid_t child)
 			return WIFEXITED(status) ? WEXITSTATUS(status) :
 						   128 + WTERMSIG(status);
 	}
-	fail("waitpid");
-	return 98;
+	if (!told)
+		fail("waitpid");
+	for (int i = 0; i < THREADS; i++)
+		if (threads[i].tid && threads[i].call >= 0)
+			printf("# thread %d is in %s, allocation %u\n",
+			       threads[i].tid, calls[threads[i].call].name,
+			       threads[i].nth);
+	return 128 + told;
 }
 
-int main(int argc, char **argv)
+/* The command, once; its status. */
+static int run_command(char **argv)
 {
-	pid_t child;
+	pid_t child = fork();
 	int status;
 
-	if (argc < 2) {
-		fprintf(stderr, "usage: failnth COMMAND ARGUMENT...\n");
-		return 98;
-	}
-	child = fork();
 	if (child < 0)
 		fail("fork");
 	if (!child) {
@@ -336,8 +431,8 @@ int main(int argc, char **argv)
 			fail("PTRACE_TRACEME");
 		raise(SIGSTOP);
 		install_filter();
-		execvp(argv[1], argv + 1);
-		fail(argv[1]);
+		execvp(*argv, argv);
+		fail(*argv);
 	}
 	if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
 		fail("the command does not stop");
@@ -348,7 +443,53 @@ int main(int argc, char **argv)
 			   PTRACE_O_EXITKILL))
 		fail("PTRACE_SETOPTIONS");
 	ptrace(PTRACE_CONT, child, 0, 0);
-	status = trace(child);
+	return trace(child);
+}
+
+static unsigned long all_failures(void)
+{
+	unsigned long n = 0;
+
+	for (size_t i = 0; i < CALLS; i++)
+		n += done[i].failures;
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long before;
+	int status;
+
+	if (argc > 1 && !strcmp(argv[1], "--dry")) {
+		dry = true;
+		argv++;
+		argc--;
+	} else if (argc > 2 && !strcmp(argv[1], "--one-in")) {
+		one_in = strtoul(argv[2], NULL, 10);
+		argv += 2;
+		argc -= 2;
+	}
+	if (argc < 2) {
+		fprintf(stderr,
+			"usage: failnth [--dry | --one-in N] COMMAND ARGUMENT...\n");
+		return 98;
+	}
+	/*
+	 * A thread that is stopped as it calls has work for rseq, and RUN is
+	 * over after one stay. Here a RUN is to be as long as it would be.
+	 */
+	setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 0);
+	/* Not SA_RESTART: it is to end a waitpid(). */
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = tell }, NULL);
+	do {
+		before = all_failures();
+		memset(threads, 0, sizeof(threads));
+		status = run_command(argv + 1);
+	} while (!status && !wrong && !one_in && all_failures() > before &&
+		 nth_run++ < DEPTH_MAX);
+	if (status || wrong)
+		printf("# status %d in run %u\n", status, nth_run);
+	printf("# %u runs\n", nth_run);
 	report();
 	return wrong ? 99 : status;
 }
