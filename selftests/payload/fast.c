@@ -378,6 +378,21 @@ static void take_interrupt(const struct event *e, const struct context *c,
 	     1UL << RINGLET_IRQ_TIMER);
 }
 
+/*
+ * The last of @places in @code, or where it was taken if that is another of them:
+ * an interrupt of the host's, between two instructions, lets one that is pending
+ * in as soon as it may come.
+ */
+static u64 one_of(u64 taken, const u8 *code, const u8 *places, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n - 1; i++)
+		if (taken == (u64)code + places[i])
+			break;
+	return (u64)code + places[i];
+}
+
 /* User mode always takes interrupts: before its first instruction. */
 void payload_irq_pending_user(void)
 {
@@ -422,11 +437,20 @@ SNIPPET(fast_cli_sti, "sti\n\tcli\n\tint3");
 
 void payload_irq_deliver(void)
 {
+	/* Behind each instruction from the first, which sets IF. */
+	static const u8 places[] = { 8, 16, 18, 23, 25 };
 	struct context c = kernel_context(fast_sti);
+	struct event *e;
+	u64 rip;
 
 	raise_timer();
-	take_interrupt(run(&c), &c, (u64)fast_sti + 25);
-	came(run(&c), &c, EXC_BP, 0, (u64)fast_sti + 26);
+	e = run(&c);
+	rip = c.rip;
+	take_interrupt(e, &c,
+		       one_of(rip, fast_sti, places, ARRAY_SIZE(places)));
+	/* Taken before the look at pending, there is nothing to be seen there. */
+	came(run(&c), &c, rip == (u64)fast_sti + 8 ? EXC_UD : EXC_BP, 0,
+	     (u64)fast_sti + 26);
 
 	c = kernel_context(fast_cli_sti);
 	raise_timer();
@@ -461,12 +485,18 @@ SNIPPET(fast_not_busy, "nop\n\tmovb $0, 0xffffffffffffd005\n\t"
 /* While busy is set interrupts wait, whatever IF says. */
 void payload_irq_busy(void)
 {
+	/* Behind each instruction from that which clears busy. */
+	static const u8 places[] = { 9, 14, 16 };
 	struct context c = kernel_context(fast_not_busy);
+	struct event *e;
 
 	raise_timer();
 	c.rflags |= FLAG_IF;
 	shared()->busy = 1;
-	take_interrupt(run(&c), &c, (u64)fast_not_busy + 16);
+	e = run(&c);
+	take_interrupt(e, &c,
+		       one_of(c.rip, fast_not_busy, places,
+			      ARRAY_SIZE(places)));
 	came(run(&c), &c, EXC_BP, 0, (u64)fast_not_busy + 17);
 }
 
