@@ -613,7 +613,9 @@ static void interrupt(pid_t pid)
 		MUST(WIFSTOPPED(status));
 		if (status >> 16 == PTRACE_EVENT_STOP)
 			return;
+		/* Which took this wish with it, if it came later: ptrace_stop(). */
 		trace(PTRACE_CONT, pid, 0, 0);
+		trace(PTRACE_INTERRUPT, pid, 0, 0);
 	}
 }
 
