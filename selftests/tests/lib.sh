@@ -141,6 +141,9 @@ oom_may_speak() {
 }
 no_splat() { ! dmesg | grep -vE 'ommand line: |RCU CPU stall warnings timeout set' | grep -E 'WARNING:|BUG:|Oops|cut here|soft lockup|stall'; }
 
+# stands_still PID: each of its threads, after SIGSTOP.
+stands_still() { ! grep -h '^State:' "/proc/$1/task"/*/status | grep -v 'T (stopped)'; }
+
 no_vm() { ! ls -d /sys/kernel/debug/ringlet/*-* 2>/dev/null; }
 
 # The counters of a launcher's VM.
