@@ -613,9 +613,12 @@ static void interrupt(pid_t pid)
 		MUST(WIFSTOPPED(status));
 		if (status >> 16 == PTRACE_EVENT_STOP)
 			return;
-		/* Which took this wish with it, if it came later: ptrace_stop(). */
-		trace(PTRACE_CONT, pid, 0, 0);
+		/*
+		 * Which took this wish with it if it came later: ptrace_stop().
+		 * While it is stopped, or a second wish may outlive the first.
+		 */
 		trace(PTRACE_INTERRUPT, pid, 0, 0);
+		trace(PTRACE_CONT, pid, 0, 0);
 	}
 }
 
