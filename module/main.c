@@ -53,6 +53,7 @@ static int __init ringlet_init(void)
 		return ret;
 	}
 	ringlet_switch_init();
+	ringlet_sched_init();
 	ringlet_debug_init();
 	ret = ringlet_shrinker_init();
 	if (ret)
@@ -68,6 +69,7 @@ err_shrinker:
 	ringlet_shrinker_exit();
 err_debug:
 	ringlet_debug_exit();
+	ringlet_sched_exit();
 	return ret;
 }
 
@@ -76,6 +78,7 @@ static void __exit ringlet_exit(void)
 	ringlet_device_exit();
 	ringlet_shrinker_exit();
 	ringlet_debug_exit();
+	ringlet_sched_exit();
 }
 
 module_init(ringlet_init);

@@ -320,6 +320,8 @@ int ringlet_smp_flush(struct ringlet_vcpu *vcpu, const u64 args[4]);
 enum ringlet_next ringlet_smp_requests(struct ringlet_vcpu *vcpu);
 
 /* sched.c: sleeping, and what the guest knows of the host's scheduler */
+void ringlet_sched_init(void);
+void ringlet_sched_exit(void);
 void ringlet_sched_create(struct ringlet_vcpu *vcpu);
 void ringlet_sched_started(struct ringlet_vcpu *vcpu, bool started);
 void ringlet_sched_begin(struct ringlet_vcpu *vcpu);

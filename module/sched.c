@@ -94,6 +94,36 @@ static struct preempt_ops preempt_ops = {
 };
 
 /**
+ * ringlet_sched_init() - have the host's scheduler tell us
+ *
+ * Once for the module, not for each VM as KVM does it: the scheduler is patched
+ * for it, at two places, and each change of a kernel's text interrupts all of
+ * the host's CPUs up to three times. Guests of ours come and go by the hundred. The
+ * price is a look at an empty list at each of the host's context switches for
+ * as long as the module is loaded.
+ *
+ * It also keeps guests away from a race of QEMU's TCG, which discards what it
+ * translated of a page before it writes there: another CPU may translate the
+ * INT3 of such a change once more and meet it when it is long over.
+ *
+ * Context: process, may sleep.
+ */
+void ringlet_sched_init(void)
+{
+	ringlet_notifier_inc();
+}
+
+/**
+ * ringlet_sched_exit() - not any more
+ *
+ * Context: process, may sleep; no vCPU is left.
+ */
+void ringlet_sched_exit(void)
+{
+	ringlet_notifier_dec();
+}
+
+/**
  * ringlet_sched_create() - set up a vCPU that is being made
  * @vcpu: the vCPU
  */

@@ -46,7 +46,6 @@ struct ringlet_vm *ringlet_vm_create(void)
 		return ERR_PTR(ret);
 	}
 	vm->number = atomic64_inc_return(&vms);
-	ringlet_notifier_inc();
 	ringlet_shrinker_add_vm(vm);
 	ringlet_debug_add_vm(vm);
 	return vm;
@@ -67,7 +66,6 @@ static void destroy_vm(struct kref *kref)
 	for (i = 0; i < vm->nr_slots; i++)
 		vfree(vm->slots[i].shadowed);
 	ringlet_linear_exit(&vm->linear);
-	ringlet_notifier_dec();
 	free_page((unsigned long)vm->status);
 	mmdrop(vm->mm);
 	mutex_destroy(&vm->lock);
