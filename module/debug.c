@@ -29,13 +29,10 @@ static int counters_show(struct seq_file *m, void *unused)
 	u64 limit = 0, given_back = 0;
 	const struct ringlet_window_state *state;
 	struct ringlet_vcpu *vcpu;
-	int i, reason;
+	u32 id = 0;
+	int reason;
 
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
-		/* Whole once it is there: pairs with its creation. */
-		vcpu = smp_load_acquire(&vm->vcpus[i]);
-		if (!vcpu)
-			continue;
+	while ((vcpu = ringlet_vm_next_vcpu(vm, &id))) {
 		for (reason = 0; reason < RINGLET_LEFT_COUNT; reason++)
 			exits[reason] += READ_ONCE(vcpu->exits[reason]);
 		total += READ_ONCE(vcpu->total_exits);

@@ -142,8 +142,7 @@ static long raise_irq(struct ringlet_vm *vm, unsigned long line)
 
 	if (line >= RINGLET_IRQ_IPI || line == RINGLET_IRQ_TIMER)
 		return -EINVAL;
-	/* Whole once it is there: pairs with its creation. */
-	vcpu = smp_load_acquire(&vm->vcpus[0]);
+	vcpu = ringlet_vm_vcpu(vm, 0);
 	if (!vcpu)
 		return -ENXIO;
 	ringlet_vcpu_raise(vcpu, line);

@@ -294,15 +294,12 @@ static void forget(struct ringlet_vm *vm, struct ringlet_memslot *slot,
 		   unsigned long first, unsigned long last)
 {
 	struct ringlet_vcpu *vcpu;
-	int i;
+	u32 id = 0;
 
 	ringlet_linear_clear(&vm->linear, slot->gfn + first, last - first + 1);
 	bitmap_clear(slot->shadowed, first, last - first + 1);
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
-		vcpu = ringlet_vm_vcpu(vm, i);
-		if (vcpu)
-			ringlet_request(vcpu, RINGLET_REQ_FLUSH);
-	}
+	while ((vcpu = ringlet_vm_next_vcpu(vm, &id)))
+		ringlet_request(vcpu, RINGLET_REQ_FLUSH);
 }
 
 /* The same for an address range, if any of it is known at all. */
@@ -324,13 +321,10 @@ static bool forget_range(struct ringlet_vm *vm, unsigned long start,
 static void throw_out(struct ringlet_vm *vm)
 {
 	struct ringlet_vcpu *vcpu;
-	int i;
+	u32 id = 0;
 
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
-		vcpu = ringlet_vm_vcpu(vm, i);
-		if (vcpu)
-			ringlet_vcpu_kick(vcpu, true);
-	}
+	while ((vcpu = ringlet_vm_next_vcpu(vm, &id)))
+		ringlet_vcpu_kick(vcpu, true);
 	spin_lock(&vm->mn_lock);
 	vm->mn_throwing--;
 	spin_unlock(&vm->mn_lock);

@@ -310,6 +310,7 @@ __printf(2, 3) enum ringlet_next
 
 /* smp.c: what vCPUs do to one another */
 struct ringlet_vcpu *ringlet_vm_vcpu(struct ringlet_vm *vm, u64 id);
+struct ringlet_vcpu *ringlet_vm_next_vcpu(struct ringlet_vm *vm, u32 *id);
 int ringlet_smp_start(struct ringlet_vcpu *vcpu, const u64 args[5]);
 void ringlet_smp_stop(struct ringlet_vcpu *vcpu);
 bool ringlet_smp_begin(struct ringlet_vcpu *vcpu, enum ringlet_life life);

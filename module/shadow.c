@@ -452,11 +452,11 @@ void ringlet_shadow_divide(struct ringlet_vm *vm)
 {
 	unsigned long limit =
 		ringlet_tags_limit(ringlet_vm_pages(vm), vm->nr_vcpus);
-	int i;
+	struct ringlet_vcpu *vcpu;
+	u32 id = 0;
 
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++)
-		if (vm->vcpus[i])
-			WRITE_ONCE(vm->vcpus[i]->shadow.max_pages, limit);
+	while ((vcpu = ringlet_vm_next_vcpu(vm, &id)))
+		WRITE_ONCE(vcpu->shadow.max_pages, limit);
 }
 
 /**

@@ -34,16 +34,12 @@ static unsigned long not_asked(struct ringlet_vcpu *vcpu)
 
 static unsigned long count_vm(struct ringlet_vm *vm)
 {
+	struct ringlet_vcpu *vcpu;
 	unsigned long n = 0;
-	int i;
+	u32 id = 0;
 
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
-		/* Whole once it is there: pairs with its creation. */
-		struct ringlet_vcpu *vcpu = smp_load_acquire(&vm->vcpus[i]);
-
-		if (vcpu)
-			n += not_asked(vcpu);
-	}
+	while ((vcpu = ringlet_vm_next_vcpu(vm, &id)))
+		n += not_asked(vcpu);
 	return n;
 }
 
@@ -91,18 +87,15 @@ static unsigned long scan_tables(struct shrinker *unused,
 	unsigned long freed = 0, asked = 0, wanted = sc->nr_to_scan;
 	struct ringlet_vcpu *vcpu;
 	struct ringlet_vm *vm;
-	int i;
 
 	if (!mutex_trylock(&vms_lock))
 		return SHRINK_STOP;
 	list_for_each_entry(vm, &vms, all) {
-		for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
-			/* Whole once it is there: pairs with its creation. */
-			vcpu = smp_load_acquire(&vm->vcpus[i]);
-			if (vcpu && freed + asked < wanted)
-				freed += take(vcpu, wanted - freed - asked,
-					      &asked);
-		}
+		u32 id = 0;
+
+		while (freed + asked < wanted &&
+		       (vcpu = ringlet_vm_next_vcpu(vm, &id)))
+			freed += take(vcpu, wanted - freed - asked, &asked);
 	}
 	/* The next time another VM is the first. */
 	list_rotate_left(&vms);
@@ -119,14 +112,11 @@ void ringlet_shrinker_ask_others(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_vcpu *other;
 	unsigned long asked = 0;
-	int i;
+	u32 id = 0;
 
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
-		/* Whole once it is there: pairs with its creation. */
-		other = smp_load_acquire(&vcpu->vm->vcpus[i]);
-		if (other && other != vcpu)
+	while ((other = ringlet_vm_next_vcpu(vcpu->vm, &id)))
+		if (other != vcpu)
 			take(other, ULONG_MAX, &asked);
-	}
 }
 
 /**

@@ -40,6 +40,24 @@ struct ringlet_vcpu *ringlet_vm_vcpu(struct ringlet_vm *vm, u64 id)
 	return smp_load_acquire(&vm->vcpus[id]);
 }
 
+/**
+ * ringlet_vm_next_vcpu() - walk a VM's vCPUs
+ * @vm: the VM
+ * @id: the number to look from, 0 at first; moved behind the one that is found
+ *
+ * One that is made meanwhile is seen or not; none goes before its VM.
+ *
+ * Return: the next one, or NULL if there is none any more.
+ */
+struct ringlet_vcpu *ringlet_vm_next_vcpu(struct ringlet_vm *vm, u32 *id)
+{
+	struct ringlet_vcpu *vcpu = NULL;
+
+	while (!vcpu && *id < RINGLET_MAX_VCPUS)
+		vcpu = ringlet_vm_vcpu(vm, (*id)++);
+	return vcpu;
+}
+
 static bool all_there(struct ringlet_vm *vm, u64 mask)
 {
 	unsigned int id;

@@ -54,15 +54,16 @@ struct ringlet_vm *ringlet_vm_create(void)
 static void destroy_vm(struct kref *kref)
 {
 	struct ringlet_vm *vm = container_of(kref, struct ringlet_vm, kref);
+	struct ringlet_vcpu *vcpu;
+	u32 id = 0;
 	int i;
 
 	ringlet_debug_remove_vm(vm);
 	ringlet_shrinker_remove_vm(vm);
 	/* First: its callbacks look at the vCPUs and the slots. */
 	ringlet_memory_unregister(vm);
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++)
-		if (vm->vcpus[i])
-			ringlet_vcpu_destroy(vm->vcpus[i]);
+	while ((vcpu = ringlet_vm_next_vcpu(vm, &id)))
+		ringlet_vcpu_destroy(vcpu);
 	for (i = 0; i < vm->nr_slots; i++)
 		vfree(vm->slots[i].shadowed);
 	ringlet_linear_exit(&vm->linear);
@@ -80,16 +81,12 @@ static void destroy_vm(struct kref *kref)
  */
 void ringlet_vm_end(struct ringlet_vm *vm)
 {
-	int i;
+	struct ringlet_vcpu *vcpu;
+	u32 id = 0;
 
 	WRITE_ONCE(vm->dead, true);
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++) {
-		/* Whole once it is there: pairs with its creation. */
-		struct ringlet_vcpu *vcpu = smp_load_acquire(&vm->vcpus[i]);
-
-		if (vcpu)
-			ringlet_vcpu_kick(vcpu, false);
-	}
+	while ((vcpu = ringlet_vm_next_vcpu(vm, &id)))
+		ringlet_vcpu_kick(vcpu, false);
 }
 
 /**
@@ -214,14 +211,13 @@ int ringlet_vm_set_memory(struct ringlet_vm *vm,
  */
 static void announce_vcpus(struct ringlet_vm *vm)
 {
-	u32 n = 0;
-	int i;
+	struct ringlet_vcpu *vcpu;
+	u32 n = 0, id = 0;
 
 	while (n < RINGLET_MAX_VCPUS && vm->vcpus[n])
 		n++;
-	for (i = 0; i < RINGLET_MAX_VCPUS; i++)
-		if (vm->vcpus[i])
-			WRITE_ONCE(ringlet_shared(vm->vcpus[i])->nr_vcpus, n);
+	while ((vcpu = ringlet_vm_next_vcpu(vm, &id)))
+		WRITE_ONCE(ringlet_shared(vcpu)->nr_vcpus, n);
 	WRITE_ONCE(vm->nr_guest_vcpus, n);
 }
 
