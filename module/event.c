@@ -4,9 +4,10 @@
  * returning from it: the guest ABI's own events, see the uapi header.
  *
  * The interrupted context goes into the shared page, never onto a guest stack:
- * what is there need not be mapped, and the switcher, which is to do this
- * itself one day, may not touch guest addresses. The busy flag holds further
- * events off until the guest has copied the frame.
+ * what is there need not be mapped, and the switcher, which serves most
+ * exceptions and system calls by itself (fast.c, switch.S), may not touch guest
+ * addresses. The busy flag holds further events off until the guest has copied
+ * the frame.
  *
  * All that comes from the shared page is read once and checked: the guest may
  * write there at any time, and with several vCPUs while we read.
@@ -21,6 +22,10 @@
 
 #include "frame.h"
 #include "trace.h"
+
+/* The window's GDT has Linux's user segments where Linux has them. */
+static_assert(RINGLET_USER_CS == __USER_CS);
+static_assert(RINGLET_USER_SS == __USER_DS);
 
 /**
  * ringlet_event_set_gate() - SET_GATE hypercall
@@ -48,16 +53,6 @@ static bool virtual_if(struct ringlet_vcpu *vcpu)
 static void set_virtual_if(struct ringlet_vcpu *vcpu, bool on)
 {
 	WRITE_ONCE(ringlet_shared(vcpu)->flags, on ? X86_EFLAGS_IF : 0);
-}
-
-static void save_frame(struct ringlet_vcpu *vcpu, unsigned int gate, u64 error)
-{
-	struct ringlet_frame *frame = &ringlet_shared(vcpu)->event;
-
-	ringlet_frame_save(frame, ringlet_gprs(vcpu), ringlet_user_mode(vcpu),
-			   virtual_if(vcpu));
-	frame->error = error;
-	frame->vector = gate;
 }
 
 /* What SWAPGS does natively, and the change of hardware root with it. */
@@ -121,15 +116,9 @@ enum ringlet_next ringlet_event_deliver(struct ringlet_vcpu *vcpu,
 			vcpu,
 			"event %#x (error %#llx, CR2 %#llx) before the guest kernel had taken the frame of the last one",
 			gate, error, READ_ONCE(ringlet_shared(vcpu)->cr2));
-	save_frame(vcpu, gate, error);
-	WRITE_ONCE(ringlet_shared(vcpu)->busy, 1);
-	set_virtual_if(vcpu, false);
+	ringlet_frame_enter(ringlet_shared(vcpu), gprs, ringlet_user_mode(vcpu),
+			    vcpu->window.state->gates[index], gate, error);
 	enter_kernel_mode(vcpu);
-	gprs->rip = vcpu->window.state->gates[index];
-	gprs->cs = __USER_CS;
-	gprs->ss = __USER_DS;
-	/* AC, TF, NT, RF and DF are clear in a handler (pitfalls 18). */
-	gprs->rflags = X86_EFLAGS_FIXED;
 	return RINGLET_RESUME;
 }
 

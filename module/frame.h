@@ -10,7 +10,10 @@
 #include "../include/uapi/ringlet.h"
 #include "../switcher/window.h"
 
-#define RINGLET_RFLAGS_IF BIT_ULL(9)
+/* clang-format off */
+#define RINGLET_RFLAGS_FIXED	BIT_ULL(1)
+#define RINGLET_RFLAGS_IF	BIT_ULL(9)
+/* clang-format on */
 
 int ringlet_gate_index(u64 gate);
 bool ringlet_gate_address_valid(u64 address);
@@ -44,6 +47,36 @@ static __always_inline void ringlet_frame_save(struct ringlet_frame *frame,
 	frame->ss = user_mode ? gprs->ss : RINGLET_KERNEL_SS;
 	frame->rcx = gprs->rcx;
 	frame->r11 = gprs->r11;
+}
+
+/**
+ * ringlet_frame_enter() - into the guest kernel by a gate
+ * @shared: the vCPU's shared page; not busy, or what it holds is lost
+ * @gprs: the registers of what is interrupted; receives the handler's
+ * @user_mode: they are guest user mode's
+ * @gate: the handler's address
+ * @vector: what the guest kernel is told of the reason
+ * @error: the same
+ *
+ * The part that does not depend on who delivers: the caller sees to GS bases,
+ * mode and root, which the switcher has in the CPU and the module in memory.
+ */
+static __always_inline void ringlet_frame_enter(struct ringlet_shared *shared,
+						struct ringlet_gprs *gprs,
+						bool user_mode, u64 gate,
+						unsigned int vector, u64 error)
+{
+	ringlet_frame_save(&shared->event, gprs, user_mode,
+			   READ_ONCE(shared->flags) & RINGLET_RFLAGS_IF);
+	shared->event.error = error;
+	shared->event.vector = vector;
+	WRITE_ONCE(shared->busy, 1);
+	WRITE_ONCE(shared->flags, 0);
+	gprs->rip = gate;
+	gprs->cs = RINGLET_USER_CS;
+	gprs->ss = RINGLET_USER_SS;
+	/* AC, TF, NT, RF and DF are clear in a handler (pitfalls 18). */
+	gprs->rflags = RINGLET_RFLAGS_IF | RINGLET_RFLAGS_FIXED;
 }
 
 #endif

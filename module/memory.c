@@ -39,6 +39,8 @@
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 
+#include "walk.h"
+
 /* Frames that are vouched for at once: as many as fit on the stack. */
 #define CHUNK 64
 
@@ -128,21 +130,17 @@ static int set_bits(struct ringlet_vm *vm, struct ringlet_translation *t,
  * ringlet_mark_accessed() - set Accessed, and Dirty, as the guest's CPU would
  * @vm: the VM
  * @t: a walk that allowed the access; its entries are updated
- * @write: it was a write
+ * @access: RINGLET_PF_W if it was a write
  *
  * Return: 0; -EAGAIN if an entry has changed since the walk; -EFAULT.
  */
 int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t,
-			  bool write)
+			  u32 access)
 {
 	int level, ret;
 
 	for (level = RINGLET_LEVELS; level >= t->level; level--) {
-		u64 bits = RINGLET_PTE_A;
-
-		if (write && level == t->level)
-			bits |= RINGLET_PTE_D;
-		ret = set_bits(vm, t, level, bits);
+		ret = set_bits(vm, t, level, ringlet_ad_bits(t, level, access));
 		if (ret)
 			return ret;
 	}

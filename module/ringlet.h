@@ -360,7 +360,7 @@ int ringlet_read_gptes(struct ringlet_vm *vm, u64 gpa, u64 *entries, int n);
 int ringlet_walk_guest(struct ringlet_vcpu *vcpu, u64 gva, u32 access,
 		       struct ringlet_translation *t);
 int ringlet_mark_accessed(struct ringlet_vm *vm, struct ringlet_translation *t,
-			  bool write);
+			  u32 access);
 int ringlet_memory_map(struct ringlet_vm *vm);
 int ringlet_memory_register(struct ringlet_vm *vm);
 void ringlet_memory_unregister(struct ringlet_vm *vm);

@@ -277,7 +277,7 @@ static int walk(struct ringlet_vcpu *vcpu, u64 gva, u32 access,
 		t->error = access | RINGLET_PF_P;
 		return 1;
 	}
-	return ringlet_mark_accessed(vcpu->vm, t, access & RINGLET_PF_W);
+	return ringlet_mark_accessed(vcpu->vm, t, access);
 }
 
 static bool in_hole(u64 gva)

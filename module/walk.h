@@ -94,6 +94,15 @@ ringlet_walk_by(int (*read)(void *context, u64 gpa, u64 *entry), void *context,
 	return 0;
 }
 
+/* What a CPU sets in the entry of this level for an access that is allowed. */
+static __always_inline u64 ringlet_ad_bits(const struct ringlet_translation *t,
+					   int level, u32 access)
+{
+	if (level == t->level && (access & RINGLET_PF_W))
+		return RINGLET_PTE_A | RINGLET_PTE_D;
+	return RINGLET_PTE_A;
+}
+
 /* ringlet_make_spte(), see there. */
 static __always_inline u64 ringlet_spte(const struct ringlet_translation *t,
 					u64 pfn, bool host_writable,

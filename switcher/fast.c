@@ -23,8 +23,6 @@
 #include <linux/compiler.h>
 #include <linux/objtool.h>
 #include <asm/barrier.h>
-#include <asm/processor-flags.h>
-#include <asm/segment.h>
 #include <asm/trapnr.h>
 
 #include "../module/frame.h"
@@ -65,8 +63,8 @@ static __always_inline void load_cr3(u64 root)
 }
 
 /*
- * Into the guest kernel by a gate, as ringlet_event_deliver() does it. On
- * either root.
+ * Into the guest kernel by a gate, as ringlet_event_deliver() does it with what
+ * is in memory. On either root.
  */
 static __always_inline void __noreturn deliver(struct ringlet_window_state *s,
 					       unsigned int place,
@@ -77,12 +75,8 @@ static __always_inline void __noreturn deliver(struct ringlet_window_state *s,
 
 	if (!gate || READ_ONCE(shared->busy))
 		leave();
-	ringlet_frame_save(&shared->event, &s->gprs, user_mode(s),
-			   READ_ONCE(shared->flags) & RINGLET_RFLAGS_IF);
-	shared->event.error = error;
-	shared->event.vector = vector;
-	WRITE_ONCE(shared->busy, 1);
-	WRITE_ONCE(shared->flags, 0);
+	ringlet_frame_enter(shared, &s->gprs, user_mode(s), gate, vector,
+			    error);
 	if (user_mode(s)) {
 		asm volatile("rdgsbase %0" : "=r"(base));
 		WRITE_ONCE(shared->user_gsbase, base);
@@ -90,11 +84,6 @@ static __always_inline void __noreturn deliver(struct ringlet_window_state *s,
 		s->ds_flags = 0;
 		load_cr3(s->kroot);
 	}
-	s->gprs.rip = gate;
-	s->gprs.cs = __USER_CS;
-	s->gprs.ss = __USER_DS;
-	/* AC, TF, NT, RF and DF are clear in a handler (pitfalls 18). */
-	s->gprs.rflags = RINGLET_RFLAGS_IF | X86_EFLAGS_FIXED;
 	s->fast_delivered++;
 	resume();
 }
@@ -156,10 +145,7 @@ static __always_inline void mark_accessed(struct ringlet_window_state *s,
 	int level;
 
 	for (level = RINGLET_LEVELS; level >= t->level; level--)
-		set_bits(s, t, level,
-			 level == t->level && (access & RINGLET_PF_W) ?
-				 RINGLET_PTE_A | RINGLET_PTE_D :
-				 RINGLET_PTE_A);
+		set_bits(s, t, level, ringlet_ad_bits(t, level, access));
 }
 
 /* Where the current kernel root's level-1 entry for an address appears. */

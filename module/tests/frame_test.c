@@ -76,6 +76,37 @@ static void save_compat(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, frame.ss, RINGLET_USER_SS);
 }
 
+/* A 32-bit program is interrupted, with flags that no handler may run with. */
+static void enter(struct kunit *test)
+{
+	struct ringlet_gprs entered = gprs;
+	struct ringlet_shared shared = {
+		.flags = IF,
+		.cr2 = 0xc2,
+		.event.rax = 0xaa,
+	};
+
+	entered.cs = RINGLET_USER32_CS;
+	entered.rflags = 0x54746; /* AC, RF, NT, DF, IF, TF */
+	ringlet_frame_enter(&shared, &entered, true, 0xffffffff81001000, 14, 6);
+	KUNIT_EXPECT_EQ(test, shared.event.rip, gprs.rip);
+	KUNIT_EXPECT_EQ(test, shared.event.cs, RINGLET_USER32_CS);
+	KUNIT_EXPECT_EQ(test, shared.event.rflags, 0x54746);
+	KUNIT_EXPECT_EQ(test, shared.event.vector, 14);
+	KUNIT_EXPECT_EQ(test, shared.event.error, 6);
+	KUNIT_EXPECT_EQ(test, shared.event.rax, 0xaa);
+	KUNIT_EXPECT_EQ(test, shared.busy, 1);
+	KUNIT_EXPECT_EQ(test, shared.flags, 0);
+	KUNIT_EXPECT_EQ(test, shared.cr2, 0xc2);
+	KUNIT_EXPECT_EQ(test, entered.rip, 0xffffffff81001000);
+	KUNIT_EXPECT_EQ(test, entered.cs, RINGLET_USER_CS);
+	KUNIT_EXPECT_EQ(test, entered.ss, RINGLET_USER_SS);
+	KUNIT_EXPECT_EQ(test, entered.rflags, IF | 2);
+	/* A handler of the guest's changes stacks by itself. */
+	KUNIT_EXPECT_EQ(test, entered.rsp, gprs.rsp);
+	KUNIT_EXPECT_EQ(test, entered.rcx, gprs.rcx);
+}
+
 static void load(struct kunit *test)
 {
 	struct ringlet_frame frame = {
@@ -209,6 +240,7 @@ static void gate_addresses(struct kunit *test)
 static struct kunit_case frame_test_cases[] = {
 	KUNIT_CASE_PARAM(save, save_gen_params),
 	KUNIT_CASE(save_compat),
+	KUNIT_CASE(enter),
 	KUNIT_CASE(load),
 	KUNIT_CASE(round_trip),
 	KUNIT_CASE_PARAM(user_valid, valid_gen_params),

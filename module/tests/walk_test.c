@@ -504,9 +504,24 @@ static void addresses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ringlet_index(GVA, 1), 4);
 }
 
+/* D is the leaf's alone, and a write's; SDM vol. 3A, 4.8. */
+static void accessed_and_dirty(struct kunit *test)
+{
+	struct ringlet_translation t = { .level = 2 };
+
+	KUNIT_EXPECT_EQ(test, ringlet_ad_bits(&t, 4, RINGLET_PF_W),
+			RINGLET_PTE_A);
+	KUNIT_EXPECT_EQ(test, ringlet_ad_bits(&t, 2, RINGLET_PF_U),
+			RINGLET_PTE_A);
+	KUNIT_EXPECT_EQ(test,
+			ringlet_ad_bits(&t, 2, RINGLET_PF_U | RINGLET_PF_W),
+			RINGLET_PTE_A | RINGLET_PTE_D);
+}
+
 static struct kunit_case walk_test_cases[] = {
 	KUNIT_CASE_PARAM(walk_follows_the_sdm, walk_gen_params),
 	KUNIT_CASE(walk_passes_errors_on),
+	KUNIT_CASE(accessed_and_dirty),
 	KUNIT_CASE_PARAM(spte_has_the_rights, spte_gen_params),
 	KUNIT_CASE(spte_of_a_large_page),
 	KUNIT_CASE(neighbours_are_as_walked),
