@@ -579,7 +579,7 @@ static void mn_invalidate_range_end(struct mmu_notifier *mn,
 
 	spin_lock(&vm->mn_lock);
 	if (range_ours(vm, range->start, range->end))
-		vm->mn_seq++;
+		WRITE_ONCE(vm->mn_seq, vm->mn_seq + 1);
 	vm->mn_active--;
 	spin_unlock(&vm->mn_lock);
 }

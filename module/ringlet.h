@@ -280,17 +280,17 @@ struct ringlet_vcpu {
 	bool handled;
 	enum ringlet_next next;
 	unsigned int spurious;
-	u64 exits[RINGLET_LEFT_COUNT];
-	u64 total_exits;
-	u64 halts;
-	u64 halts_polled;
-	u64 waits;
-	u64 ipis;
-	u64 remote_flushes;
-	u64 flush_waits;
+	u64 __data_racy exits[RINGLET_LEFT_COUNT];
+	u64 __data_racy total_exits;
+	u64 __data_racy halts;
+	u64 __data_racy halts_polled;
+	u64 __data_racy waits;
+	u64 __data_racy ipis;
+	u64 __data_racy remote_flushes;
+	u64 __data_racy flush_waits;
 	bool trained;
-	u64 vm_barriers;
-	u64 launcher_barriers;
+	u64 __data_racy vm_barriers;
+	u64 __data_racy launcher_barriers;
 };
 
 /* vcpu.c: the run loop */

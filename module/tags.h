@@ -6,6 +6,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+#include "compat/data_racy.h"
 #include "paging.h"
 
 /* clang-format off */
@@ -106,10 +107,10 @@ struct ringlet_shadow {
 	struct ringlet_tag *current_tag;
 	struct ringlet_half upper;
 	bool changed;
-	unsigned long pages;
+	unsigned long __data_racy pages;
 	unsigned long max_pages;
 	u64 clock;
-	u64 given_back;
+	u64 __data_racy given_back;
 	unsigned int gave_way;
 	u64 slot;
 	u64 kernel_slot;

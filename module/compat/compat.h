@@ -25,6 +25,8 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor-flags.h>
 
+#include "data_racy.h"
+
 /* 6.1 and 6.12 know no LASS, and 6.1 no CET for user mode. */
 #ifndef X86_CR4_LASS
 #define X86_CR4_LASS BIT_ULL(27)
@@ -132,7 +134,7 @@ ringlet_notifier_unregister(struct preempt_notifier *notifier)
 static inline u64 ringlet_run_delay(const struct task_struct *task)
 {
 #ifdef CONFIG_SCHED_INFO
-	return task->sched_info.run_delay;
+	return READ_ONCE(task->sched_info.run_delay);
 #else
 	return 0;
 #endif
