@@ -2,20 +2,23 @@
 /*
  * A planted report. Loaded into the disposable host, it must turn the bed red
  * whatever the command said: a bed that misses it would miss ours. "kind=" says
- * which: a WARN on any host, and what only the debug host can see.
+ * which: a WARN on any host, and what only the debug hosts can see.
  */
 #include <linux/bug.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
 static char *kind = "warn";
 module_param(kind, charp, 0);
-MODULE_PARM_DESC(kind, "warn, free, locks or shift");
+MODULE_PARM_DESC(kind, "warn, free, locks, shift or race");
 
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
-static int shifted;
+static unsigned int raced;
 static int far = 40;
 
 static void use_after_free(void)
@@ -40,14 +43,40 @@ static void take_both_ways(void)
 	mutex_unlock(&second);
 }
 
+static int count(void *unused)
+{
+	while (!kthread_should_stop()) {
+		raced++;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int race(void)
+{
+	struct task_struct *other = kthread_run(count, NULL, "race");
+	int i;
+
+	if (IS_ERR(other))
+		return PTR_ERR(other);
+	for (i = 0; i < 5000; i++) {
+		raced++;
+		usleep_range(500, 1000);
+	}
+	kthread_stop(other);
+	return 0;
+}
+
 static int __init warn_init(void)
 {
+	if (!strcmp(kind, "race"))
+		return race();
 	if (!strcmp(kind, "free"))
 		use_after_free();
 	else if (!strcmp(kind, "locks"))
 		take_both_ways();
 	else if (!strcmp(kind, "shift"))
-		shifted = 1 << READ_ONCE(far);
+		raced = 1 << READ_ONCE(far);
 	else
 		WARN(1, "planted by the bed's own test\n");
 	return 0;

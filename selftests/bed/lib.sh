@@ -15,7 +15,7 @@ ROOTS=$CACHE/roots
 HOSTS="6.1-cloud 6.1-full 6.12-cloud 6.12-full"
 MATRIX_HOSTS="6.1-rt 6.12-rt 6.12-trixie 7.3-cloud 7.3-full 7.3-rt"
 # Those that are no packages: built by bed/kernel.
-BUILT_HOSTS="6.12-debug"
+BUILT_HOSTS="6.12-debug 6.12-kcsan"
 ME=${0##*/}
 
 say() { printf '%s: %s\n' "$ME" "$*" >&2; }
