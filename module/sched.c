@@ -84,7 +84,7 @@ static void scheduled_out(struct preempt_notifier *notifier,
 	struct ringlet_vcpu *vcpu =
 		container_of(notifier, struct ringlet_vcpu, notifier);
 
-	if (!vcpu->asleep)
+	if (!READ_ONCE(vcpu->asleep))
 		set_state(vcpu, RINGLET_VCPU_PREEMPTED, 0);
 }
 
@@ -192,9 +192,9 @@ bool ringlet_sched_never(struct ringlet_vcpu *vcpu)
 void ringlet_sched_sleep(struct ringlet_vcpu *vcpu,
 			 bool (*over)(struct ringlet_vcpu *vcpu))
 {
-	vcpu->asleep = true;
+	WRITE_ONCE(vcpu->asleep, true);
 	wait_event_interruptible(vcpu->wait, over(vcpu) || disturbed(vcpu));
-	vcpu->asleep = false;
+	WRITE_ONCE(vcpu->asleep, false);
 }
 
 static bool interrupted(struct ringlet_vcpu *vcpu)
