@@ -247,6 +247,9 @@ int ringlet_vm_create_vcpu(struct ringlet_vm *vm, u32 id,
 		vcpu = ringlet_vcpu_create(vm, id);
 		if (IS_ERR(vcpu)) {
 			ret = PTR_ERR(vcpu);
+			/* Slots can be added still: the table is for all of them. */
+			if (!vm->nr_vcpus)
+				ringlet_linear_exit(&vm->linear);
 		} else {
 			vm->nr_vcpus++;
 			/* Notifiers and debugfs look without the lock. */

@@ -7,6 +7,8 @@
  *	hostile ldt	RUN with a selector of an LDT in ES
  *	hostile dr	a guest that sets a breakpoint on the switcher
  *	hostile slots	memory slots without memory behind them
+ *	hostile windows	more vCPUs than a process can have, and memory after the one
+ *			that failed
  *	hostile smp	a guest that lies about its other vCPUs: each lie is an errno
  *	hostile tables N SECONDS
  *			a guest of N vCPUs that wants as many shadow tables as it can
@@ -219,10 +221,68 @@ static void want_tables(int vm, int vcpus, int seconds)
 	sleep(seconds);
 }
 
+static int run_to_shutdown(int vcpu)
+{
+	struct ringlet_run *run;
+
+	while (ioctl(vcpu, RINGLET_RUN, 0))
+		if (errno != EINTR)
+			return -1;
+	run = mmap(NULL, 4096, PROT_READ, MAP_SHARED, vcpu, 0);
+	if (run == MAP_FAILED)
+		return -1;
+	if (run->exit_reason != RINGLET_EXIT_SHUTDOWN) {
+		fprintf(stderr, "%s\n", run->message);
+		return -1;
+	}
+	return 0;
+}
+
+#define VMS 8
+#define VCPUS 64 /* of each: all the windows that a process can have */
+
+/*
+ * A vCPU is refused when the VM's frame table is made already; then there is
+ * more memory, and then a vCPU that uses it.
+ */
+static int want_windows(int device, int vm)
+{
+	/* mov rbx, 1 << 30; mov al, [rbx]; mov [rbx], al */
+	static const char touch[] = "\x48\xbb\x00\x00\x00\x40\x00\x00\x00\x00"
+				    "\x8a\x03\x88\x03";
+	struct ringlet_memory more = { .gpa = 1UL << 30, .size = MEMORY };
+	int vms[VMS], vcpus[VMS][VCPUS];
+	unsigned char *memory;
+
+	for (int i = 0; i < VMS; i++) {
+		vms[i] = ioctl(device, RINGLET_CREATE_VM, 0);
+		check(vms[i], "CREATE_VM");
+		make_memory(vms[i]);
+		for (int j = 0; j < VCPUS; j++) {
+			vcpus[i][j] = ioctl(vms[i], RINGLET_CREATE_VCPU, j);
+			check(vcpus[i][j], "CREATE_VCPU");
+		}
+	}
+	memory = make_memory(vm);
+	if (ioctl(vm, RINGLET_CREATE_VCPU, 0) >= 0 || errno != EMFILE)
+		return -1;
+	more.hva = (uintptr_t)mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(ioctl(vm, RINGLET_SET_MEMORY, &more), "SET_MEMORY");
+	for (int j = 0; j < VCPUS; j++)
+		close(vcpus[0][j]);
+	close(vms[0]);
+	*(uint64_t *)(memory + 0x2008) = 0x4003;
+	*(uint64_t *)(memory + 0x4000) = more.gpa | 0x83;
+	memcpy(code, touch, sizeof(touch) - 1);
+	code += sizeof(touch) - 1;
+	hypercall(RINGLET_HC_SHUTDOWN, RINGLET_SHUTDOWN_POWEROFF, 0);
+	return run_to_shutdown(make_vcpu(vm, 0));
+}
+
 /* A guest of three tables and some code; it ends by SHUTDOWN. */
 static int run_guest(int vm, int breakpoints, int ldt, int smp)
 {
-	struct ringlet_run *run;
 	int vcpu;
 
 	make_memory(vm);
@@ -238,17 +298,7 @@ static int run_guest(int vm, int breakpoints, int ldt, int smp)
 	hypercall(RINGLET_HC_SHUTDOWN, RINGLET_SHUTDOWN_POWEROFF, 0);
 	if (ldt)
 		use_ldt();
-	while (ioctl(vcpu, RINGLET_RUN, 0))
-		if (errno != EINTR)
-			return -1;
-	run = mmap(NULL, 4096, PROT_READ, MAP_SHARED, vcpu, 0);
-	if (run == MAP_FAILED)
-		return -1;
-	if (run->exit_reason != RINGLET_EXIT_SHUTDOWN) {
-		fprintf(stderr, "%s\n", run->message);
-		return -1;
-	}
-	return 0;
+	return run_to_shutdown(vcpu);
 }
 
 static int try(int argc, char **argv)
@@ -268,6 +318,11 @@ static int try(int argc, char **argv)
 	}
 	if (!strcmp(what, "tables") && argc == 4) {
 		want_tables(vm, atoi(argv[2]), atoi(argv[3]));
+		puts("survived");
+		return 0;
+	}
+	if (!strcmp(what, "windows")) {
+		check(want_windows(device, vm), "windows");
 		puts("survived");
 		return 0;
 	}
