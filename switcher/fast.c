@@ -89,22 +89,40 @@ static __always_inline void __noreturn deliver(struct ringlet_window_state *s,
 }
 
 /*
- * The frame table's entry for a guest-physical address: 0 if the module does
- * not vouch for a frame there. The mask keeps a mispredicted comparison from
- * reading what lies beyond.
+ * All ones if a guest-physical address is in the frame table, else 0; by
+ * arithmetic, so that it is right where the CPU has mispredicted a comparison.
+ * Whatever is read at an address of the guest's choice is masked with it: the
+ * TLB may hold the host's global entries, and what a misprediction reads by one
+ * of these the guest could tell from its caches.
  */
-static __always_inline u64 frame_of(const struct ringlet_window_state *s,
+static __always_inline u64 in_table(const struct ringlet_window_state *s,
 				    u64 gpa)
 {
-	u64 gfn = gpa >> 12, mask;
+	u64 mask;
 
 	asm volatile("cmp %2, %1; sbb %0, %0"
 		     : "=r"(mask)
-		     : "r"(gfn), "m"(s->nr_frames)
+		     : "r"(gpa >> 12), "m"(s->nr_frames)
 		     : "cc");
+	return mask;
+}
+
+/* Its entry: 0 if the module does not vouch for a frame there. */
+static __always_inline u64 frame_of(const struct ringlet_window_state *s,
+				    u64 gpa)
+{
+	u64 mask = in_table(s, gpa);
+
 	if (!mask)
 		return 0;
-	return READ_ONCE(((u64 *)s->frames)[gfn & mask]);
+	return READ_ONCE(((u64 *)s->frames)[(gpa & mask) >> 12]);
+}
+
+/* Where it is in the linear map, once frame_of() has found it. */
+static __always_inline u64 *linear(const struct ringlet_window_state *s,
+				   u64 gpa)
+{
+	return (u64 *)(s->linear + (gpa & in_table(s, gpa)));
 }
 
 static __always_inline int read_gpte(void *context, u64 gpa, u64 *entry)
@@ -113,7 +131,7 @@ static __always_inline int read_gpte(void *context, u64 gpa, u64 *entry)
 
 	if (!(frame_of(s, gpa) & RINGLET_PTE_P))
 		return -1;
-	*entry = READ_ONCE(*(u64 *)(s->linear + gpa));
+	*entry = READ_ONCE(*linear(s, gpa));
 	return 0;
 }
 
@@ -129,8 +147,7 @@ static __always_inline void set_bits(struct ringlet_window_state *s,
 	if (!(frame_of(s, t->entry_gpa[level]) & RINGLET_PTE_W))
 		leave();
 	asm volatile("lock cmpxchg %2, %1"
-		     : "+a"(was),
-		       "+m"(*(u64 *)(s->linear + t->entry_gpa[level]))
+		     : "+a"(was), "+m"(*linear(s, t->entry_gpa[level]))
 		     : "r"(old | bits)
 		     : "cc", "memory");
 	if (was != old)
