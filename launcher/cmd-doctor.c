@@ -143,6 +143,11 @@ static void check_machine(void)
 	    !access("/sys/kernel/coco", F_OK) ||
 	    !access("/dev/tdx_guest", F_OK) || !access("/dev/sev-guest", F_OK))
 		line(FAIL, "host: a confidential VM - use an ordinary one");
+	/* Nothing that a user may read says whether SME is on by default. */
+	read_line("/proc/cmdline", text, sizeof(text));
+	if (has_flag("sme") && strstr(text, "mem_encrypt=on"))
+		line(FAIL,
+		     "host: memory encryption is on - boot with mem_encrypt=off");
 }
 
 /* The headers that a build would take are those of the kernel that runs. */

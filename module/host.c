@@ -39,6 +39,11 @@ static bool is_confidential(const struct ringlet_host *host)
 	return host->confidential;
 }
 
+static bool has_encryption(const struct ringlet_host *host)
+{
+	return host->encrypted;
+}
+
 static bool has_fred(const struct ringlet_host *host)
 {
 	return host->cr4 & CR4_FRED;
@@ -76,6 +81,9 @@ static const struct refusal refusals[] = {
 	},
 	{ is_confidential,
 	  "this machine is a confidential VM (TDX, SEV-ES or SEV-SNP) whose exceptions a module cannot take over; use an ordinary VM",
+	},
+	{ has_encryption,
+	  "memory encryption (SME or SEV) is on, and our page tables do not have its bit; boot with mem_encrypt=off, or use an ordinary VM",
 	},
 	{ has_fred,
 	  "the CPU delivers events by FRED, which ignores the IDT that guests need; boot this machine with fred=off",

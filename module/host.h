@@ -16,6 +16,7 @@
  * @sfmask: SFMASK
  * @xen_pv: the host is itself a Xen PV guest
  * @confidential: the host is a TDX, SEV-ES or SEV-SNP guest
+ * @encrypted: its memory is encrypted by a bit in each page table entry
  */
 struct ringlet_host {
 	u64 cr4;
@@ -24,6 +25,7 @@ struct ringlet_host {
 	u64 sfmask;
 	bool xen_pv;
 	bool confidential;
+	bool encrypted;
 };
 
 const char *ringlet_host_refusal(const struct ringlet_host *host);

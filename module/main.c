@@ -27,6 +27,7 @@ static void read_host(struct ringlet_host *host)
 	host->xen_pv = boot_cpu_has(X86_FEATURE_XENPV);
 	host->confidential = cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT) ||
 			     boot_cpu_has(X86_FEATURE_TDX_GUEST);
+	host->encrypted = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
 }
 
 static int __init ringlet_init(void)
