@@ -31,6 +31,22 @@ static void ipi_noop(void *unused)
 {
 }
 
+/*
+ * Not to a CPU that goes offline meanwhile, which the host would report. It
+ * cannot while we do not sleep, and it throws the vCPU out by itself.
+ */
+static void interrupt_guest(struct ringlet_vcpu *vcpu)
+{
+	int this_cpu = get_cpu(), cpu;
+
+	if (READ_ONCE(vcpu->mode) == RINGLET_IN_GUEST) {
+		cpu = READ_ONCE(vcpu->cpu);
+		if (cpu != this_cpu && cpu_online(cpu))
+			ringlet_send_reschedule(cpu);
+	}
+	put_cpu();
+}
+
 /**
  * ringlet_vcpu_kick() - have a vCPU look at its requests
  * @vcpu: any; set the request first
@@ -43,9 +59,7 @@ void ringlet_vcpu_kick(struct ringlet_vcpu *vcpu, bool wait)
 	smp_mb(); /* the request before the mode; pairs with enter_guest() */
 	wake_up(&vcpu->wait);
 	if (!wait) {
-		if (READ_ONCE(vcpu->mode) == RINGLET_IN_GUEST &&
-		    READ_ONCE(vcpu->cpu) != raw_smp_processor_id())
-			ringlet_send_reschedule(READ_ONCE(vcpu->cpu));
+		interrupt_guest(vcpu);
 		return;
 	}
 	/* Once is enough: it will not enter again without seeing the request. */
