@@ -329,6 +329,8 @@ static void sane_registers(struct ringlet_vcpu *vcpu)
 
 	if (state->gprs.cs != __USER32_CS)
 		state->gprs.cs = __USER_CS;
+	else /* IRETQ checks the limit; emulation may have gone past it. */
+		state->gprs.rip = (u32)state->gprs.rip;
 	if (state->gprs.ss != __USER_DS) {
 		if (sane_selector(vcpu, state->gprs.ss) < 4)
 			state->gprs.ss = __USER_DS;

@@ -539,6 +539,9 @@ int ringlet_vcpu_set_regs(struct ringlet_vcpu *vcpu,
 	for (i = 0; i < 16; i++)
 		*ringlet_gpr(vcpu, i) = regs->gpr[i];
 	state->gprs.rip = regs->rip;
+	/* The guest may have been in a segment of 32 bits. */
+	state->gprs.cs = __USER_CS;
+	state->gprs.ss = __USER_DS;
 	state->gprs.rflags = ringlet_sane_rflags(regs->rflags);
 	state->fsbase = regs->fsbase;
 	state->gsbase = regs->gsbase;
