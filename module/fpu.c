@@ -107,6 +107,18 @@ static void set_xcr0(u64 xcr0, u64 other)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
 }
 
+/*
+ * Where FXRSTOR and XRSTOR load the last x87 instruction's addresses only with
+ * an exception pending, those of whoever ran before would stay: they are made
+ * ours, as the host's own switch does it.
+ */
+static void forget_x87_addresses(void)
+{
+	static const u32 anything;
+
+	asm volatile("fnclex; emms; fildl %0" : : "m"(anything));
+}
+
 /**
  * ringlet_fpu_load() - make the guest's registers live
  * @vcpu: whose
@@ -116,6 +128,8 @@ static void set_xcr0(u64 xcr0, u64 other)
  */
 void ringlet_fpu_load(struct ringlet_vcpu *vcpu)
 {
+	if (unlikely(boot_cpu_has_bug(X86_BUG_FXSAVE_LEAK)))
+		forget_x87_addresses();
 	if (!have_xsave) {
 		asm volatile("fxrstor64 %0"
 			     :
