@@ -291,10 +291,14 @@ static bool range_ours(struct ringlet_vm *vm, unsigned long start,
 static void forget(struct ringlet_vm *vm, struct ringlet_memslot *slot,
 		   unsigned long first, unsigned long last)
 {
+	unsigned long begin = first, end;
 	struct ringlet_vcpu *vcpu;
 	u32 id = 0;
 
-	ringlet_linear_clear(&vm->linear, slot->gfn + first, last - first + 1);
+	/* Of a huge slot mostly little is known, and this is under a spinlock. */
+	for_each_set_bitrange_from(begin, end, slot->shadowed, last + 1)
+		ringlet_linear_clear(&vm->linear, slot->gfn + begin,
+				     end - begin);
 	bitmap_clear(slot->shadowed, first, last - first + 1);
 	while ((vcpu = ringlet_vm_next_vcpu(vm, &id)))
 		ringlet_request(vcpu, RINGLET_REQ_FLUSH);
