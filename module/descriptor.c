@@ -6,6 +6,7 @@
  * the guest above CPL 3.
  */
 #include <linux/bits.h>
+#include <linux/nospec.h>
 #include "paging.h"
 #include "../include/uapi/ringlet.h"
 #include "../switcher/window.h"
@@ -57,7 +58,7 @@ u16 ringlet_sane_selector(const u64 *gdt, unsigned int entries, u16 selector)
 		return selector;
 	if ((selector & 4) || selector >> 3 >= entries)
 		return 0;
-	descriptor = gdt[selector >> 3];
+	descriptor = gdt[array_index_nospec(selector >> 3, entries)];
 	if ((descriptor & must) != must)
 		return 0;
 	/* Code must be readable, which bit 41 says. */

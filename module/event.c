@@ -16,6 +16,7 @@
  */
 #include "ringlet.h"
 
+#include <linux/nospec.h>
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <asm/trapnr.h>
@@ -41,6 +42,7 @@ int ringlet_event_set_gate(struct ringlet_vcpu *vcpu, u64 gate, u64 address)
 
 	if (index < 0 || !ringlet_gate_address_valid(address))
 		return -EINVAL;
+	index = array_index_nospec(index, RINGLET_GATES);
 	vcpu->window.state->gates[index] = address;
 	return 0;
 }

@@ -98,9 +98,13 @@ static enum ringlet_next hypercall_LOAD_TLS(struct ringlet_vcpu *vcpu,
 static enum ringlet_next hypercall_LOAD_GS(struct ringlet_vcpu *vcpu,
 					   const u64 *args, u64 *result)
 {
-	u16 selector =
-		ringlet_sane_selector(window_gdt(vcpu), GDT_ENTRIES, args[0]);
-	u64 descriptor = selector < 4 ? 0 : window_gdt(vcpu)[selector >> 3];
+	const u64 *gdt = window_gdt(vcpu);
+	u16 selector = ringlet_sane_selector(gdt, GDT_ENTRIES, args[0]);
+	u64 descriptor = 0;
+
+	if (selector >= 4)
+		descriptor =
+			gdt[array_index_nospec(selector >> 3, GDT_ENTRIES)];
 
 	vcpu->window.state->gs = selector;
 	WRITE_ONCE(ringlet_shared(vcpu)->user_gsbase,
@@ -205,6 +209,11 @@ static int dr_index(u64 nr)
 	return -1;
 }
 
+static u64 *dr_of(struct ringlet_vcpu *vcpu, unsigned int index)
+{
+	return &vcpu->dr[array_index_nospec(index, ARRAY_SIZE(vcpu->dr))];
+}
+
 /* DR0-3: an address that fits the CPU, not the switcher's; 6, 7: 32 bits. */
 static bool dr_valid(int index, u64 value)
 {
@@ -222,7 +231,7 @@ static enum ringlet_next hypercall_GET_DR(struct ringlet_vcpu *vcpu,
 	if (index < 0)
 		*result = -EINVAL;
 	else
-		ringlet_gprs(vcpu)->rdi = vcpu->dr[index];
+		ringlet_gprs(vcpu)->rdi = *dr_of(vcpu, index);
 	return RINGLET_RESUME;
 }
 
@@ -234,7 +243,7 @@ static enum ringlet_next hypercall_SET_DR(struct ringlet_vcpu *vcpu,
 	if (index < 0 || !dr_valid(index, args[1]))
 		*result = -EINVAL;
 	else
-		vcpu->dr[index] = args[1];
+		*dr_of(vcpu, index) = args[1];
 	return RINGLET_RESUME;
 }
 
