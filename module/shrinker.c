@@ -8,7 +8,9 @@
  * reclaim). So it waits for nothing. Tables of a vCPU that nobody runs are freed
  * here, under its mutex, which makes this thread the owner for that moment. One
  * that is run is asked: it frees them when it next leaves the guest, for which it
- * is kicked, or wakes up, for a halted guest has no use for them. No CPU can be
+ * is kicked, or wakes up, for a halted guest has no use for them; or, if its
+ * launcher takes it out of RUN before that, the next time that this is called.
+ * No CPU can be
  * walking what is freed: that vCPU is not in the guest, and before it enters
  * again its tags, being stale, are flushed (shadow.c).
  *
@@ -23,7 +25,7 @@ static DEFINE_MUTEX(vms_lock); /* vms */
 static LIST_HEAD(vms);
 static struct shrinker *shrinker;
 
-/* Tables of a vCPU that it was not asked for yet. */
+/* Tables of a vCPU in RUN that it was not asked for yet. */
 static unsigned long not_asked(struct ringlet_vcpu *vcpu)
 {
 	long n = READ_ONCE(vcpu->shadow.pages) -
@@ -39,7 +41,9 @@ static unsigned long count_vm(struct ringlet_vm *vm)
 	u32 id = 0;
 
 	while ((vcpu = ringlet_vm_next_vcpu(vm, &id)))
-		n += not_asked(vcpu);
+		n += mutex_is_locked(&vcpu->mutex) ?
+			     not_asked(vcpu) :
+			     READ_ONCE(vcpu->shadow.pages);
 	return n;
 }
 
@@ -66,15 +70,17 @@ static unsigned long take(struct ringlet_vcpu *vcpu, unsigned long n,
 {
 	unsigned long freed;
 
-	n = min(n, not_asked(vcpu));
-	if (!n)
-		return 0;
-	atomic_long_add(n, &vcpu->reclaim);
+	/* Not in RUN: what it was asked for before and did not come to is due. */
 	if (mutex_trylock(&vcpu->mutex)) {
+		atomic_long_add(min(n, not_asked(vcpu)), &vcpu->reclaim);
 		freed = ringlet_shadow_reclaim(vcpu);
 		mutex_unlock(&vcpu->mutex);
 		return freed;
 	}
+	n = min(n, not_asked(vcpu));
+	if (!n)
+		return 0;
+	atomic_long_add(n, &vcpu->reclaim);
 	ringlet_request(vcpu, RINGLET_REQ_RECLAIM);
 	ringlet_vcpu_kick(vcpu, false);
 	*asked += n;
