@@ -135,7 +135,7 @@ static long set_memory(struct ringlet_vm *vm, void __user *arg)
 	return ringlet_vm_set_memory(vm, &memory);
 }
 
-/* All lines go to the boot vCPU: it is the one that never stops. */
+/* All lines go to the boot vCPU, stopped or not. */
 static long raise_irq(struct ringlet_vm *vm, unsigned long line)
 {
 	struct ringlet_vcpu *vcpu;

@@ -5,9 +5,9 @@
  * that does not is switcher/switch.S.
  *
  * Who owns what. A vCPU's window, shadow tables and virtual registers belong to
- * the thread that runs it (vcpu->mutex); nobody else reads or writes them.
- * Others reach a vCPU through its atomic fields only: requests, irq_pending,
- * mode. What the vCPUs of a VM share is the memory slots (fixed once a vCPU
+ * the thread that runs it (vcpu->mutex), for a moment to a shrinker that finds
+ * the mutex free; nobody else reads or writes them. Others reach a vCPU through
+ * the fields that struct ringlet_vcpu calls atomic or gives a lock to. What the vCPUs of a VM share is the memory slots (fixed once a vCPU
  * exists) and, for the mmu_notifier, the frame table and its lock.
  */
 #ifndef RINGLET_H

@@ -497,7 +497,8 @@ SYM_CODE_START(ringlet_lstar)
 /*
  * The guest kernel returns. RAX, RCX and R11 are in the frame and RSP is about
  * to be replaced: four registers to work with. Everything is checked before
- * anything is changed, and of the frame each field is read once; what is not
+ * anything is changed. A field of the frame that is read again need not be what
+ * it was: what is loaded then is checked then, or may be anything. What is not
  * the common case (a user RIP of the upper half, a selector that is not
  * Linux's, an interrupt to be delivered first) is the module's.
  */
