@@ -222,22 +222,25 @@ static noinstr void ringlet_set_debugreg(int regno, unsigned long value)
 
 /*
  * Descriptor tables. The module keeps the GDT that the CPU uses; of ours only
- * the three TLS entries count, and most task switches do not change them.
+ * the three TLS entries count, and most task switches do not change them. Ours
+ * says what the module's has: Linux looks there for a user's segments.
  */
-static DEFINE_PER_CPU(struct desc_struct[GDT_ENTRY_TLS_ENTRIES], loaded_tls);
+static struct desc_struct *tls_of(unsigned int cpu)
+{
+	return get_cpu_gdt_rw(cpu) + GDT_ENTRY_TLS_MIN;
+}
 
 static void ringlet_load_tls(struct thread_struct *t, unsigned int cpu)
 {
-	struct desc_struct *loaded = per_cpu(loaded_tls, cpu);
 	u64 tls[GDT_ENTRY_TLS_ENTRIES];
 
 	BUILD_BUG_ON(sizeof(tls) != sizeof(t->tls_array));
 	BUILD_BUG_ON(GDT_ENTRY_TLS_ENTRIES != 3);
 
-	if (!memcmp(loaded, t->tls_array, sizeof(tls)))
+	if (!memcmp(tls_of(cpu), t->tls_array, sizeof(tls)))
 		return;
 
-	memcpy(loaded, t->tls_array, sizeof(tls));
+	memcpy(tls_of(cpu), t->tls_array, sizeof(tls));
 	memcpy(tls, t->tls_array, sizeof(tls));
 	ringlet_hypercall3(RINGLET_HC_LOAD_TLS, tls[0], tls[1], tls[2]);
 }
@@ -247,7 +250,8 @@ void ringlet_reset_cpu_state(void)
 {
 	this_cpu_write(ringlet_cr0, CR0_STATE);
 	this_cpu_write(ringlet_cr4, CR4_START);
-	memset(this_cpu_ptr(&loaded_tls), 0, sizeof(loaded_tls));
+	memset(tls_of(smp_processor_id()), 0,
+	       GDT_ENTRY_TLS_ENTRIES * sizeof(struct desc_struct));
 }
 
 /* Every exec() loads the null selector, and nearly always has it already. */
