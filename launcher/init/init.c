@@ -448,10 +448,14 @@ static bool relay_write(struct relay *relay)
 	return true;
 }
 
+/*
+ * Once only: between two that are quick enough, bytes would go on moving and
+ * nobody would see the command's end.
+ */
 static void relay_move(struct relay *relay)
 {
-	while (relay_read(relay) && relay_write(relay))
-		;
+	if (relay_read(relay))
+		relay_write(relay);
 }
 
 static int add_poll(struct pollfd *pfd, int fd, short events)
@@ -518,22 +522,35 @@ static void serve_until_exit(const struct child *child, int signal_fd,
 	}
 }
 
-/*
- * What the command wrote is in the pipe when it is dead. Processes that it
- * left behind may hold the pipe open for ever; they are not waited for.
- */
-static void drain(struct relay *relay)
+/* The other side may take nothing for long, and may go away. */
+static void wait_for_room(struct relay *relay)
 {
 	struct pollfd pfd[2];
 
-	for (;;) {
-		relay_move(relay);
-		if (relay->to < 0 || !relay->len)
-			return;
-		relay_poll(relay, pfd);
-		if (poll(pfd, 2, -1) > 0 &&
-		    pfd[1].revents & (POLLERR | POLLHUP))
-			relay_close(relay);
+	relay_poll(relay, pfd);
+	if (poll(pfd, 2, -1) > 0 && pfd[1].revents & (POLLERR | POLLHUP))
+		relay_close(relay);
+}
+
+/*
+ * What the command wrote is in the pipe when it is dead, and no more is moved
+ * than there is by then. Processes that it left behind may hold the pipe open
+ * for ever, and may write for ever: they are not waited for.
+ */
+static void drain(struct relay *relay)
+{
+	int left = 0;
+
+	if (relay->from >= 0 && ioctl(relay->from, FIONREAD, &left))
+		give_up("cannot see what is in a pipe: %s", strerror(errno));
+	while (relay->len || left > 0) {
+		if (!relay->len) {
+			if (!relay_read(relay))
+				return;
+			left -= relay->len;
+		}
+		if (!relay_write(relay) && relay->len)
+			wait_for_room(relay);
 	}
 }
 
