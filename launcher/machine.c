@@ -196,7 +196,7 @@ void machine_set_up(struct machine *m, const struct machine_config *config)
 
 	m->config = config;
 	pthread_mutex_init(&m->lock, NULL);
-	status_check_file();
+	status_open_file();
 	m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (m->wake_fd < 0)
 		die("cannot make an eventfd: %s", strerror(errno));
@@ -433,7 +433,6 @@ void machine_run(struct machine *m, struct outcome *outcome)
 	io_open(&io, m);
 	signal(SIGPIPE, SIG_IGN);
 	machine_open_streams(m);
-	status_open_file();
 	sandbox_drop_privileges();
 	machine_start_streams(m);
 	virtio_console_init(&m->console, &m->mem, m->vm.fd, CONSOLE_GPA,

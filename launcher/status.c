@@ -26,6 +26,8 @@ static const char *const reason_names[] = { STATUS_REASONS(STATUS_NAME) };
 static const char *program = "ringlet";
 static const char *status_file;
 static int status_fd = -1;
+/* It is where stdout or stderr goes, too. */
+static bool status_shared;
 
 const char *status_reason_name(enum status_reason reason)
 {
@@ -93,89 +95,73 @@ void outcome_set(struct outcome *outcome, enum status_reason reason, int status,
 }
 
 /*
- * A device or a pipe is written to as it is: renaming a file over /dev/null
- * would succeed for root, and harm the machine.
+ * A file that stdout or stderr goes to as well: what is opened anew would begin
+ * at its start and cut what they wrote, so ours comes behind theirs.
  */
-static bool is_special(const char *path)
+static int share_standard_fd(int fd)
 {
-	struct stat st;
+	struct stat ours, theirs;
+	int i;
 
-	return !stat(path, &st) && !S_ISREG(st.st_mode);
-}
-
-/* Finds out before the guest starts whether there will be a status file. */
-void status_check_file(void)
-{
-	const char *path = status_file;
-	char *dir, *slash;
-
-	if (!path)
-		return;
-	dir = strdup(path);
-	slash = strrchr(dir, '/');
-	if (slash)
-		slash[slash == dir] = '\0';
-	if (is_special(path) ? access(path, W_OK) :
-			       access(slash ? dir : ".", W_OK)) {
-		status_file = NULL;
-		die("cannot write the status file %s: %s; name another --status-file",
-		    path, strerror(errno));
+	if (fstat(fd, &ours) || !S_ISREG(ours.st_mode))
+		return fd;
+	for (i = STDOUT_FILENO; i <= STDERR_FILENO; i++) {
+		if (fstat(i, &theirs) || theirs.st_dev != ours.st_dev ||
+		    theirs.st_ino != ours.st_ino)
+			continue;
+		close(fd);
+		status_shared = true;
+		return fcntl(i, F_DUPFD_CLOEXEC, 3);
 	}
-	free(dir);
-}
-
-/*
- * While a guest runs nothing more can be opened (sandbox.c): what is there by
- * then stays as it is until the end, and is written over.
- */
-void status_open_file(void)
-{
-	struct stat st;
-	bool fifo = status_file && !stat(status_file, &st) &&
-		    S_ISFIFO(st.st_mode);
-
-	/* It would open /dev/urandom when the first object is made. */
-	json_object_seed(0);
-	if (!status_file)
-		return;
-	/* A FIFO that is opened for both does not wait for a reader. */
-	status_fd = open(status_file,
-			 (fifo ? O_RDWR : O_WRONLY | O_CREAT) | O_CLOEXEC, 0666);
-	if (status_fd < 0) {
-		const char *path = status_file;
-
-		status_file = NULL;
-		die("cannot write the status file %s: %s; name another --status-file",
-		    path, strerror(errno));
-	}
+	return fd;
 }
 
 /* A file that was longer must be cut; what is no file cannot be. */
-static int write_open_file(json_t *root)
+static int cut_file(void)
 {
-	if (ftruncate(status_fd, 0) && errno != EINVAL)
+	if (!status_shared && ftruncate(status_fd, 0) && errno != EINVAL)
 		return -1;
-	return json_dumpfd(root, status_fd, JSON_INDENT(2));
+	return 0;
 }
 
-static int write_json(json_t *root, const char *path)
+/* Whatever is there stays what it is, a device for one, and is written over. */
+static int open_file(void)
 {
-	char *temp;
-	int err;
+	struct stat st;
+	bool fifo = !stat(status_file, &st) && S_ISFIFO(st.st_mode);
+	/* A FIFO that is opened for both does not wait for a reader. */
+	int flags = fifo ? O_RDWR : O_WRONLY | O_CREAT;
 
+	status_fd = open(status_file, flags | O_CLOEXEC, 0666);
 	if (status_fd >= 0)
-		return write_open_file(root);
-	if (is_special(path))
-		return json_dump_file(root, path, JSON_INDENT(2));
-	if (asprintf(&temp, "%s.%d.tmp", path, (int)getpid()) < 0)
+		status_fd = share_standard_fd(status_fd);
+	return status_fd < 0 ? -1 : cut_file();
+}
+
+/*
+ * First of all: whether there will be a status file is known before the guest
+ * starts, while it runs nothing more can be opened (sandbox.c), and the last
+ * run's verdict is gone if this one does not live to give its own.
+ */
+void status_open_file(void)
+{
+	const char *path = status_file;
+
+	/* It would open /dev/urandom when the first object is made. */
+	json_object_seed(0);
+	if (!path || !open_file())
+		return;
+	status_file = NULL;
+	die("cannot write the status file %s: %s; name another --status-file",
+	    path, strerror(errno));
+}
+
+/* What is at fault may be known before the file is open. */
+static int write_json(json_t *root)
+{
+	if (status_fd < 0 ? open_file() : cut_file())
 		return -1;
-	err = json_dump_file(root, temp, JSON_INDENT(2));
-	if (!err)
-		err = rename(temp, path);
-	if (err)
-		unlink(temp);
-	free(temp);
-	return err;
+	return json_dumpfd(root, status_fd, JSON_INDENT(2));
 }
 
 /*
@@ -198,7 +184,7 @@ static void write_status_file(const struct outcome *outcome)
 	root = json_pack("{s:s, s:i, s:s}", "reason",
 			 status_reason_name(outcome->reason), "status",
 			 outcome->status, "message", outcome->message);
-	if (!root || write_json(root, status_file))
+	if (!root || write_json(root))
 		say("cannot write the status file %s: %s", status_file,
 		    strerror(errno));
 	json_decref(root);
@@ -241,7 +227,7 @@ void status_exit_at_once(const char *fmt, ...)
 		json, sizeof(json),
 		"{\n  \"reason\": \"%s\",\n  \"status\": %d,\n  \"message\": \"%s\"\n}",
 		status_reason_name(STATUS_ERROR), EXIT_FAULT, text);
-	if (status_fd >= 0 && !(ftruncate(status_fd, 0) && errno != EINVAL))
+	if (status_fd >= 0 && !cut_file())
 		put(status_fd, json);
 	_exit(EXIT_FAULT);
 }

@@ -49,7 +49,6 @@ const char *status_reason_name(enum status_reason reason);
 
 void status_set_program(const char *name);
 void status_set_file(const char *path);
-void status_check_file(void);
 void status_open_file(void);
 void status_note_output(bool in_mid_line);
 

@@ -109,6 +109,20 @@ check "a full disk: 125 and why" [ "$?,$(cat "$work/err")" = \
 	echo $? >"$work/code"
 ) | head -n 1 >"$work/out"
 check "a reader that goes away: 141" [ "$(cat "$work/code" "$work/out" "$work/err")" = "$(printf '141\n0123456789abcdef')" ]
+# The status file is what it was named, stdout, too, and never another run's.
+says_poweroff() { [ "$(cat)" = "$(printf 'text{\n  "reason": "poweroff",\n  "status": 0,\n  "message": "the guest powered off"\n}')" ]; }
+run "say:text poweroff" --status-file /dev/stdout </dev/null | cat >"$work/out"
+check "the status goes to a pipe that is stdout" says_poweroff <"$work/out"
+run "say:text poweroff" --status-file /dev/stdout >"$work/out" </dev/null
+check "and behind the output in a file" says_poweroff <"$work/out"
+echo '{ "reason": "exit", "status": 0 }' >"$work/status"
+: >"$work/out"
+run "say:up hang" --status-file "$work/status" --timeout 20 >"$work/out" </dev/null &
+pid=$!
+while ! grep -q up "$work/out"; do sleep 0.05; done
+check "last run's status is gone when the guest runs" [ ! -s "$work/status" ]
+kill $pid
+wait $pid
 run "hang" --log "$work/no/log" >/dev/null 2>&1 </dev/null
 check "a log that cannot be: 125" [ $? = 125 ]
 

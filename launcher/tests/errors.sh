@@ -107,6 +107,19 @@ if grep -q '"reason": "error"' "$work/status" &&
 else
 	result "not ok" "and tells of the fault"
 fi
+"$ringlet" run --bogus --status-file /dev/fd/1 >"$work/out" 2>/dev/null
+check "also to a file that is stdout" grep -q '"status": 125' "$work/out"
+# As somebody who may write the file, and none beside it.
+mkdir "$work/fixed"
+: >"$work/fixed/status"
+chmod 666 "$work/fixed/status"
+chmod 555 "$work/fixed"
+chmod 755 "$work"
+cp "$ringlet" "$work/ringlet"
+as_nobody=
+[ "$(id -u)" != 0 ] || as_nobody="setpriv --reuid 65534 --regid 65534 --clear-groups"
+$as_nobody "$work/ringlet" run --kernel "$work/none" --initrd none --status-file "$work/fixed/status" 2>"$work/err"
+check "a file in a folder that is read-only" grep -q '"message": "cannot read the kernel .*/none: No such file' "$work/fixed/status"
 check "and leaves no other file" [ "$(echo "$work"/*tmp*)" = "$work/*tmp*" ]
 
 "$ringlet" run --help >"$work/help" 2>&1
