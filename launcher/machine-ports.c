@@ -169,15 +169,20 @@ static int share(int fd)
 	return own;
 }
 
-static int open_log(const char *path)
+/* A FIFO waits for its reader here, as anywhere; a signal may still end that. */
+void machine_open_log(struct machine *m)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
-		      0666);
+	const char *path = m->config->log;
 
-	if (fd < 0)
+	m->log_fd = -1;
+	if (!path)
+		return;
+	m->log_fd = open(path,
+			 O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
+			 0666);
+	if (m->log_fd < 0)
 		die("cannot write the log %s: %s; name another --log", path,
 		    strerror(errno));
-	return fd;
 }
 
 static size_t filter_keys(void *data, u8 *buf, size_t len)
@@ -185,12 +190,12 @@ static size_t filter_keys(void *data, u8 *buf, size_t len)
 	return tty_filter(data, buf, len);
 }
 
-static void set_up_console_streams(struct machine *m, int log)
+static void set_up_console_streams(struct machine *m)
 {
 	m->on_tty = isatty(STDIN_FILENO) && !m->config->bare;
 	m->input = stream_new(take_over(STDIN_FILENO), -1, m->wake_fd, "stdin");
-	m->console_out =
-		stream_new(take_over(STDOUT_FILENO), log, m->wake_fd, "stdout");
+	m->console_out = stream_new(take_over(STDOUT_FILENO), m->log_fd,
+				    m->wake_fd, "stdout");
 	if (m->on_tty) {
 		m->input->filter = filter_keys;
 		m->input->filter_data = &m->escape;
@@ -198,24 +203,23 @@ static void set_up_console_streams(struct machine *m, int log)
 	}
 }
 
-static void set_up_command_streams(struct machine *m, int log)
+static void set_up_command_streams(struct machine *m)
 {
 	m->input = stream_new(take_over(STDIN_FILENO), -1, m->wake_fd, "stdin");
 	m->out = stream_new(take_over(STDOUT_FILENO), -1, m->wake_fd, "stdout");
 	m->err = stream_new(share(STDERR_FILENO), -1, m->wake_fd, "stderr");
-	m->console_out = stream_new(log >= 0 ? log : share(STDERR_FILENO), -1,
-				    m->wake_fd, "the log");
+	m->console_out =
+		stream_new(m->log_fd >= 0 ? m->log_fd : share(STDERR_FILENO),
+			   -1, m->wake_fd, "the log");
 }
 
-/* The last files to be opened; from here on the terminal is raw. */
+/* From here on the terminal is raw. */
 void machine_open_streams(struct machine *m)
 {
-	int log = m->config->log ? open_log(m->config->log) : -1;
-
 	if (m->config->command)
-		set_up_command_streams(m, log);
+		set_up_command_streams(m);
 	else
-		set_up_console_streams(m, log);
+		set_up_console_streams(m);
 }
 
 void machine_start_streams(struct machine *m)
@@ -231,23 +235,31 @@ void machine_start_streams(struct machine *m)
 
 /* ---- Called by the I/O thread when something moved ---- */
 
+static bool lost(struct outcome *outcome, const char *name, int error)
+{
+	if (error)
+		outcome_set(outcome, STATUS_ERROR, EXIT_FAULT,
+			    "cannot write to %s: %s; output is lost", name,
+			    strerror(error));
+	return error;
+}
+
 /* Output that was lost is not a guest that went well. */
 bool machine_output_failed(struct machine *m, struct outcome *outcome)
 {
-	struct stream *all[3] = { m->out, m->err, NULL };
+	struct stream *all[] = { m->out, m->err, m->console_out };
 	size_t i;
 
-	if (!m->config->command)
-		all[2] = m->console_out;
-	for (i = 0; i < ARRAY_SIZE(all); i++) {
-		if (!all[i] || !stream_error(all[i]))
-			continue;
-		outcome_set(outcome, STATUS_ERROR, EXIT_FAULT,
-			    "cannot write to %s: %s; output is lost",
-			    all[i]->name, strerror(stream_error(all[i])));
-		return true;
-	}
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i] && lost(outcome, all[i]->name, stream_error(all[i])))
+			return true;
 	return false;
+}
+
+/* Of a log that is a copy; a guest goes on without. */
+bool machine_copy_failed(struct machine *m, struct outcome *outcome)
+{
+	return lost(outcome, "the log", stream_copy_error(m->console_out));
 }
 
 static void serve_console_mode(struct machine *m)

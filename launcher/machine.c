@@ -376,20 +376,38 @@ static void flush(struct machine *m, struct io_loop *io)
 	}
 }
 
+static bool ended_itself(const struct outcome *outcome)
+{
+	return outcome->reason == STATUS_POWEROFF ||
+	       outcome->reason == STATUS_REBOOT;
+}
+
 /*
- * A guest that powers off has said nothing yet about its command, and an end
- * of its own means nothing if its output did not get through.
+ * An end that the guest or its user wanted means nothing if its output did not
+ * get through; beside any other end, that is said.
  */
+static void settle_output(struct machine *m)
+{
+	struct outcome *outcome = &m->outcome, failed;
+
+	if (outcome->reason == STATUS_ERROR)
+		return;
+	if (!machine_output_failed(m, &failed) &&
+	    !machine_copy_failed(m, &failed))
+		return;
+	if (ended_itself(outcome) || outcome->reason == STATUS_QUIT)
+		*outcome = failed;
+	else
+		say("%s", failed.message);
+}
+
+/* A guest that powers off has said nothing yet about its command. */
 static void settle_outcome(struct machine *m)
 {
 	struct outcome *outcome = &m->outcome;
 
-	if (outcome->reason != STATUS_POWEROFF &&
-	    outcome->reason != STATUS_REBOOT)
-		return;
-	if (machine_output_failed(m, outcome))
-		return;
-	if (!m->config->command)
+	settle_output(m);
+	if (!m->config->command || !ended_itself(outcome))
 		return;
 	if (m->command.ended)
 		*outcome = m->command.outcome;
@@ -430,6 +448,7 @@ void machine_run(struct machine *m, struct outcome *outcome)
 {
 	struct io_loop io;
 
+	machine_open_log(m);
 	io_open(&io, m);
 	signal(SIGPIPE, SIG_IGN);
 	machine_open_streams(m);

@@ -48,6 +48,7 @@ struct machine_config {
  * @console: its console device, with the ports below
  * @input: our stdin
  * @console_out: what the guest prints on its console
+ * @log_fd: --log, or -1
  * @out: the command's stdout
  * @err: the command's stderr
  * @command: the command
@@ -68,6 +69,7 @@ struct machine {
 	struct virtio_console console;
 	struct stream *input;
 	struct stream *console_out;
+	int log_fd;
 	struct stream *out;
 	struct stream *err;
 	struct guest_command command;
@@ -85,6 +87,7 @@ void machine_run(struct machine *m, struct outcome *outcome);
 
 /* machine-ports.c: */
 void machine_add_ports(struct machine *m);
+void machine_open_log(struct machine *m);
 void machine_open_streams(struct machine *m);
 void machine_start_streams(struct machine *m);
 void machine_serve_ports(struct machine *m);
@@ -92,6 +95,7 @@ bool machine_input_ended(struct machine *m);
 void machine_flush(struct machine *m);
 bool machine_flushed(struct machine *m);
 bool machine_output_failed(struct machine *m, struct outcome *outcome);
+bool machine_copy_failed(struct machine *m, struct outcome *outcome);
 
 void machine_end(struct machine *m, const struct outcome *outcome);
 

@@ -172,6 +172,17 @@ int stream_error(struct stream *s)
 	return error;
 }
 
+/* An output: the same of its copy. */
+int stream_copy_error(struct stream *s)
+{
+	int error;
+
+	pthread_mutex_lock(&s->lock);
+	error = s->copy_error;
+	pthread_mutex_unlock(&s->lock);
+	return error;
+}
+
 /* An input: no more will come, and all was got. */
 bool stream_at_eof(struct stream *s)
 {
@@ -211,12 +222,19 @@ static bool write_all(int fd, const u8 *data, size_t len)
 	return true;
 }
 
+/* The copy's end is not the stream's; a reader that left is not wrong here either. */
+static void end_copy(struct stream *s, int error)
+{
+	pthread_mutex_lock(&s->lock);
+	s->copy_fd = -1;
+	s->copy_error = error == EPIPE ? 0 : error;
+	pthread_mutex_unlock(&s->lock);
+}
+
 static bool write_chunk(struct stream *s, const u8 *data, size_t len)
 {
-	if (s->copy_fd >= 0 && !write_all(s->copy_fd, data, len)) {
-		say("cannot write the log: %s", strerror(errno));
-		s->copy_fd = -1;
-	}
+	if (s->copy_fd >= 0 && !write_all(s->copy_fd, data, len))
+		end_copy(s, errno);
 	if (s->fd < 0)
 		return true;
 	if (write_all(s->fd, data, len)) {

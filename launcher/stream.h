@@ -25,6 +25,7 @@
  * @finish: no bytes will be put (or got) any more
  * @closed: the other end is gone: EOF, EPIPE, an error
  * @error: errno of that error; valid once closed
+ * @copy_error: errno of what ended @copy_fd, or 0
  * @start: index of the first byte
  * @len: number of bytes
  * @buf: ring of bytes
@@ -45,6 +46,7 @@ struct stream {
 	bool finish;
 	bool closed;
 	int error;
+	int copy_error;
 	size_t start;
 	size_t len;
 	u8 buf[STREAM_SIZE];
@@ -61,6 +63,7 @@ void stream_finish(struct stream *s);
 bool stream_drained(struct stream *s);
 bool stream_closed(struct stream *s);
 int stream_error(struct stream *s);
+int stream_copy_error(struct stream *s);
 bool stream_at_eof(struct stream *s);
 
 #endif

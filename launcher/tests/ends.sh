@@ -104,6 +104,24 @@ check "the log is a copy of the console" [ "$(cat "$work/log" "$work/out")" = te
 run "say:text poweroff" >/dev/full 2>"$work/err" </dev/null
 check "a full disk: 125 and why" [ "$?,$(cat "$work/err")" = \
 	"125,ringlet: cannot write to stdout: No space left on device; output is lost" ]
+for command in "" "-- true"; do
+	# shellcheck disable=SC2086 # words
+	run "say:text poweroff" --log /dev/full $command >"$work/out" 2>"$work/err" </dev/null
+	check "a log on a full disk${command:+, with a command}: 125 and why" [ "$?,$(cat "$work/err")" = \
+		"125,ringlet: cannot write to the log: No space left on device; output is lost" ]
+done
+check "and the guest goes on" [ "$(run "say:text say:more poweroff" --log /dev/full 2>/dev/null </dev/null)" = textmore ]
+ends "a panic is a panic, and the log is spoken of" 255 panic \
+	"$(printf 'ringlet: cannot write to the log: No space left on device; output is lost\nringlet: the guest kernel panicked: x')" \
+	"say:text panic:x" --log /dev/full
+mkfifo "$work/fifo"
+run "say:text poweroff" --log "$work/fifo" >"$work/out" 2>&1 </dev/null &
+cat "$work/fifo" >"$work/log"
+wait $!
+check "a log that is a FIFO" [ "$?,$(cat "$work/log")" = 0,text ]
+RINGLET_SCRIPT=poweroff timeout -k 5 0.5 "$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M \
+	--log "$work/fifo" </dev/null >/dev/null 2>&1
+check "a signal ends the wait for its reader" [ $? = 124 ]
 (
 	run flood 2>"$work/err"
 	echo $? >"$work/code"
