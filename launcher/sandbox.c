@@ -2,7 +2,7 @@
 /*
  * What the launcher gives up before a guest runs. A guest that finds a bug in
  * the devices is in this process, which has everything open that it will ever
- * need: so it keeps no capability, can gain none, and may make only the system
+ * need, and nothing else: so it keeps no capability, can gain none, and may make only the system
  * calls on the list below, which open nothing, start nothing and reach no other
  * process.
  *
@@ -13,11 +13,14 @@
  * The user id stays: with no way left to open a file it gives nothing, and
  * another one would take the log and the status file away from their owner.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -105,6 +108,29 @@ static void forbidden(int signal, siginfo_t *info, void *context)
 }
 
 /*
+ * What the parent left open is not for a guest to find: a server's sockets, a
+ * shell's pipes. What came through an exec() is what would go through another;
+ * all that we have opened would not. So it can be closed when everything that
+ * the user named, /dev/fd/N too, has been opened anew.
+ */
+static void close_inherited(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int fd;
+
+	if (!dir)
+		die("cannot see which files were left open: /proc/self/fd: %s",
+		    strerror(errno));
+	while ((entry = readdir(dir))) {
+		fd = atoi(entry->d_name);
+		if (fd > STDERR_FILENO && !(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+			close(fd);
+	}
+	closedir(dir);
+}
+
+/*
  * No capabilities, now or by any way later. Of the calling thread: before there
  * are others, who have what it has.
  */
@@ -116,6 +142,7 @@ void sandbox_drop_privileges(void)
 	struct __user_cap_data_struct none[2] = { 0 };
 	int cap;
 
+	close_inherited();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		die("cannot give up new privileges: %s", strerror(errno));
 	/* Only who has CAP_SETPCAP can; the others have less anyway. */

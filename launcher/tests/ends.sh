@@ -83,15 +83,19 @@ run "breach:13,31,0,0 poweroff" >"$work/out" 2>"$work/err" </dev/null
 check "who takes the fence away is killed by SIGSYS" [ $? = 159 ]
 : >"$work/out"
 RINGLET_SCRIPT="say:up hang" "$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M \
-	--timeout 20 >"$work/out" 2>&1 </dev/null &
+	--timeout 20 --log /dev/fd/8 --status-file /dev/fd/9 >"$work/out" 2>&1 </dev/null \
+	7<"$work/kernel" 8>"$work/log" 9>"$work/status" &
 pid=$!
 while ! grep -q up "$work/out"; do sleep 0.05; done
 cat /proc/$pid/task/*/status >"$work/threads"
+readlink /proc/$pid/fd/* >"$work/fds"
 kill $pid
 wait $pid
 threads=$(grep -c '^Pid:' "$work/threads")
 check "no thread has a capability, or can get one" [ "$(grep -cE '^Cap(Inh|Prm|Eff|Amb):	0*$' "$work/threads")" = $((4 * threads)) ]
 check "or another list of system calls" [ "$(grep -cE '^NoNewPrivs:	1|^Seccomp:	2' "$work/threads")" = $((2 * threads)) ]
+check "nothing is open that it was started with" [ "$(grep -cx "$work/kernel\|$work/log\|$work/status" "$work/fds")" = 2 ]
+check "but what it was told to write to" [ "$(cat "$work/log"),$(grep -c interrupt "$work/status")" = up,1 ]
 check "and there are three or four" [ "$threads" = 3 -o "$threads" = 4 ]
 
 # A sentence begins on a line of its own where it is seen with the guest's.

@@ -31,7 +31,7 @@ int __wrap_open(const char *path, int flags, int mode)
 {
 	if (strcmp(path, "/dev/ringlet"))
 		return __real_open(path, flags, mode);
-	dev_fd = memfd_create("ringlet", 0);
+	dev_fd = memfd_create("ringlet", MFD_CLOEXEC);
 	return dev_fd;
 }
 
