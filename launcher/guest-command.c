@@ -119,6 +119,7 @@ static bool take_status(struct guest_command *command, const u8 *data, u32 len)
 			    (const char *)data + 2 * sizeof(u32));
 	else
 		return false;
+	status_make_plain(outcome->message);
 	command->ended = true;
 	eventfd_write(command->wake_fd, 1);
 	if (kind == WIRE_NOT_STARTED)

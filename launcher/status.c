@@ -168,7 +168,7 @@ static int write_json(json_t *root)
  * The message holds bytes of a guest's choosing: anything that is not
  * printable ASCII becomes '?', which JSON and terminals both take.
  */
-static void make_plain(char *text)
+void status_make_plain(char *text)
 {
 	for (; *text; text++)
 		if (*text < ' ' || *text > '~')
@@ -194,7 +194,7 @@ void status_exit(const struct outcome *outcome)
 {
 	struct outcome plain = *outcome;
 
-	make_plain(plain.message);
+	status_make_plain(plain.message);
 	write_status_file(&plain);
 	switch (plain.reason) {
 	case STATUS_NO_STATUS:

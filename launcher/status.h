@@ -51,6 +51,7 @@ void status_set_program(const char *name);
 void status_set_file(const char *path);
 void status_open_file(void);
 void status_note_output(bool in_mid_line);
+void status_make_plain(char *text);
 
 __printf(4, 5) void outcome_set(struct outcome *outcome,
 				enum status_reason reason, int status,
