@@ -357,6 +357,8 @@ void virtio_console_init(struct virtio_console *con, const struct memory *mem,
 		.ops = &console_ops,
 	};
 	virtio_device_init(&con->dev, mem);
+	/* A queue without a port behind it is none: they come in pairs. */
+	con->dev.nr_queues = 0;
 }
 
 struct console_port *virtio_console_add_port(struct virtio_console *con,
@@ -367,6 +369,7 @@ struct console_port *virtio_console_add_port(struct virtio_console *con,
 	struct console_port *port = &con->ports[con->nr_ports++];
 
 	con->config.max_nr_ports = con->nr_ports;
+	con->dev.nr_queues = 2 + 2 * con->nr_ports;
 	port->name = name;
 	port->ops = ops;
 	port->data = data;

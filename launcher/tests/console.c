@@ -180,6 +180,7 @@ static void test_registers(void)
 {
 	u8 byte[8] = { 0 };
 	bool ok;
+	u32 q;
 
 	ok = reg_read(VIRTIO_MMIO_MAGIC_VALUE) == 0x74726976 &&
 	     reg_read(VIRTIO_MMIO_VERSION) == 2 &&
@@ -203,7 +204,14 @@ static void test_registers(void)
 	reg_write(VIRTIO_MMIO_QUEUE_SEL, 1000);
 	reg_write(VIRTIO_MMIO_QUEUE_READY, 1);
 	reg_write(VIRTIO_MMIO_QUEUE_NOTIFY, 1000);
+	ok = true;
 	check(!reg_read(VIRTIO_MMIO_QUEUE_NUM_MAX), "there is no queue 1000");
+	for (q = 6; q < CONSOLE_MAX_QUEUES; q++) {
+		reg_write(VIRTIO_MMIO_QUEUE_SEL, q);
+		ok = ok && !reg_read(VIRTIO_MMIO_QUEUE_NUM_MAX);
+		reg_write(VIRTIO_MMIO_QUEUE_NOTIFY, q);
+	}
+	check(ok, "nor one without a port, and nobody is there for its bell");
 }
 
 static void test_ports(void)

@@ -68,6 +68,9 @@ ends "for want of memory" 125 error \
 	"ringlet: the module cannot run the guest (ENOMEM, Cannot allocate memory): free memory of the host, or give less --mem" \
 	fail:12
 ends "a sentence is plain text" 255 panic "ringlet: the guest kernel panicked: a?b" "panic:a$(printf '\033')b"
+for queue in 4 5 6 17 18 0xffffffff; do
+	ends "nobody is there for the bell of queue $queue" 0 poweroff "" "mmio:0xd0000050,$queue poweroff"
+done
 
 # One who got hold of the launcher can open, start, reach and send nothing. System calls by number:
 # open, openat, socket, execve, fork, clone without CLONE_THREAD, kill, tgkill of another, ptrace,

@@ -6,6 +6,7 @@
  * machine that must not load the module. Words, separated by spaces:
  *
  *	say:TEXT  flood  hang  poweroff  reboot  panic:TEXT  kill:TEXT  fail:ERRNO
+ *	mmio:GPA,VALUE		a write of 32 bits to where no memory is
  *	breach:NR,A,B,C		a system call of a launcher that is not itself any more
  */
 #include <errno.h>
@@ -84,6 +85,20 @@ static int end(struct ringlet_run *run, u32 exit, u32 reason, const char *text)
 	return 0;
 }
 
+static int mmio_write(struct ringlet_run *run, const char *words)
+{
+	char *comma;
+	u32 value;
+
+	run->exit_reason = RINGLET_EXIT_MMIO;
+	run->mmio.gpa = strtoull(words, &comma, 0);
+	run->mmio.is_write = 1;
+	run->mmio.len = sizeof(value);
+	value = *comma ? strtoul(comma + 1, NULL, 0) : 0;
+	memcpy(run->mmio.data, &value, sizeof(value));
+	return 0;
+}
+
 /* What it returns, if it does, is said on the console. */
 static int breach(struct ringlet_run *run, const char *words)
 {
@@ -116,6 +131,8 @@ static int run_word(struct ringlet_run *run, const char *word)
 			   text);
 	if (!strncmp(word, "kill:", 5))
 		return end(run, RINGLET_EXIT_KILLED, 0, text);
+	if (!strncmp(word, "mmio:", 5))
+		return mmio_write(run, text);
 	if (!strncmp(word, "breach:", 7))
 		return breach(run, text);
 	if (!strncmp(word, "fail:", 5)) {
