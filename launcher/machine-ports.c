@@ -253,7 +253,12 @@ bool machine_output_failed(struct machine *m, struct outcome *outcome)
 	for (i = 0; i < ARRAY_SIZE(all); i++)
 		if (all[i] && lost(outcome, all[i]->name, stream_error(all[i])))
 			return true;
-	return false;
+	if (!m->console.lost)
+		return false;
+	outcome_set(
+		outcome, STATUS_ERROR, EXIT_FAULT,
+		"the guest took its console away with output in it; output is lost");
+	return true;
 }
 
 /* Of a log that is a copy; a guest goes on without. */

@@ -455,7 +455,7 @@ void machine_run(struct machine *m, struct outcome *outcome)
 	sandbox_drop_privileges();
 	machine_start_streams(m);
 	virtio_console_init(&m->console, &m->mem, m->vm.fd, CONSOLE_GPA,
-			    CONSOLE_IRQ);
+			    CONSOLE_IRQ, m->wake_fd);
 	machine_add_ports(m);
 	take_size(m);
 	set_timer(&io, m->config->timeout);

@@ -14,6 +14,7 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "memory.h"
 #include "virtio-console.h"
@@ -196,13 +197,27 @@ static void take_control(struct virtio_console *con,
 		port_open(port, msg->value);
 }
 
+/*
+ * May one more buffer be served, @n having been? A guest that offers new ones
+ * as fast as they come back would keep the thread here, the device's lock with
+ * it, from its signals and its timeout: after a ring's length others' turn comes.
+ */
+static bool may_serve(struct virtio_console *con, u32 *n)
+{
+	if ((*n)++ < VIRTQUEUE_MAX)
+		return true;
+	eventfd_write(con->wake_fd, 1);
+	return false;
+}
+
 static void receive_control(struct virtio_console *con)
 {
 	struct virtqueue *vq = &con->queues[CONTROL_TX];
 	struct virtio_console_control msg;
 	struct virtqueue_chain chain;
+	u32 n = 0;
 
-	while (virtqueue_peek(vq, &chain)) {
+	while (virtqueue_peek(vq, &chain) && may_serve(con, &n)) {
 		if (chain.nr_out && chain.iov[0].iov_len >= sizeof(msg)) {
 			memcpy(&msg, chain.iov[0].iov_base, sizeof(msg));
 			take_control(con, &msg);
@@ -247,9 +262,10 @@ static void service_output(struct virtio_console *con, u32 id)
 	struct console_port *port = &con->ports[id];
 	struct virtqueue *vq = tx_queue(con, id);
 	struct virtqueue_chain chain;
+	u32 n = 0;
 
 	while (virtqueue_peek(vq, &chain)) {
-		if (!put_chain(port, &chain))
+		if (!may_serve(con, &n) || !put_chain(port, &chain))
 			return;
 		give_back(con, vq, &chain, 0);
 	}
@@ -267,12 +283,12 @@ static void service_input(struct virtio_console *con, u32 id)
 	struct virtqueue *vq = rx_queue(con, id);
 	struct virtqueue_chain chain;
 	u8 data[PAGE_SIZE];
+	u32 i, served = 0;
 	size_t n, room;
-	u32 i;
 
 	if (!port->ops->get || !port->guest_open)
 		return;
-	while (virtqueue_peek(vq, &chain)) {
+	while (virtqueue_peek(vq, &chain) && may_serve(con, &served)) {
 		for (room = 0, i = 0; i < chain.nr_in; i++)
 			room += chain.iov[chain.nr_out + i].iov_len;
 		n = port->ops->get(port->data, data, min(room, sizeof(data)));
@@ -319,11 +335,14 @@ static void console_notify(struct virtio_device *dev, u32 queue)
 static void console_reset(struct virtio_device *dev)
 {
 	struct virtio_console *con = to_console(dev);
+	struct virtqueue_chain chain;
 	struct console_port *port;
 	u32 id;
 
 	for (id = 0; id < con->nr_ports; id++) {
 		port = &con->ports[id];
+		if (port->name && virtqueue_peek(tx_queue(con, id), &chain))
+			con->lost = true;
 		port->ready = false;
 		port->told_open = false;
 		port->guest_open = false;
@@ -338,8 +357,9 @@ static const struct virtio_ops console_ops = {
 };
 
 void virtio_console_init(struct virtio_console *con, const struct memory *mem,
-			 int vm_fd, u64 gpa, u32 irq)
+			 int vm_fd, u64 gpa, u32 irq, int wake_fd)
 {
+	con->wake_fd = wake_fd;
 	con->dev = (struct virtio_device){
 		.name = "console",
 		.gpa = gpa,

@@ -50,16 +50,28 @@ struct console_port {
 	size_t put_done;
 };
 
+/**
+ * struct virtio_console - the device
+ * @dev: what it has in common with others
+ * @config: its configuration space
+ * @queues: two for each port, and two for control messages
+ * @ports: in use up to @nr_ports
+ * @nr_ports: of them
+ * @wake_fd: an eventfd: call virtio_console_service() soon
+ * @lost: the guest took back output that it had given to a named port
+ */
 struct virtio_console {
 	struct virtio_device dev;
 	struct virtio_console_config config;
 	struct virtqueue queues[CONSOLE_MAX_QUEUES];
 	struct console_port ports[CONSOLE_MAX_PORTS];
 	u32 nr_ports;
+	int wake_fd;
+	bool lost;
 };
 
 void virtio_console_init(struct virtio_console *con, const struct memory *mem,
-			 int vm_fd, u64 gpa, u32 irq);
+			 int vm_fd, u64 gpa, u32 irq, int wake_fd);
 struct console_port *virtio_console_add_port(struct virtio_console *con,
 					     const char *name,
 					     const struct port_ops *ops,

@@ -42,8 +42,10 @@ void virtio_check_queue(struct virtio_device *dev, struct virtqueue *vq)
 {
 	if (!vq->error)
 		return;
-	if (!(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET))
+	/* Once: a guest that does so all the time is not to fill a stderr. */
+	if (!dev->broken)
 		say("the guest broke its %s: %s", dev->name, vq->error);
+	dev->broken = true;
 	vq->error = NULL;
 	dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	virtio_interrupt(dev, VIRTIO_MMIO_INT_CONFIG);
@@ -57,9 +59,10 @@ static void reset(struct virtio_device *dev)
 	dev->interrupt_status = 0;
 	dev->driver_features = 0;
 	dev->queue_sel = 0;
+	/* While it can see what is in the queues. */
+	dev->ops->reset(dev);
 	for (i = 0; i < dev->nr_queues; i++)
 		virtqueue_reset(&dev->queues[i]);
-	dev->ops->reset(dev);
 }
 
 void virtio_device_init(struct virtio_device *dev, const struct memory *mem)

@@ -38,6 +38,7 @@ struct virtio_ops {
  * @interrupt_status: what the driver has not acknowledged
  * @queue_sel: queue that the queue registers mean
  * @generation: counts changes of @config
+ * @broken: the driver broke a rule once, and that was said
  * @config: the kind's configuration space
  * @config_len: its length
  * @queues: its queues
@@ -59,6 +60,7 @@ struct virtio_device {
 	u32 interrupt_status;
 	u32 queue_sel;
 	u32 generation;
+	bool broken;
 	void *config;
 	u32 config_len;
 	struct virtqueue *queues;

@@ -7,6 +7,7 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 
 static struct memory mem;
 static struct virtio_console con;
+static int wake_fd;
 
 /* ---- Our ends of the ports ---- */
 
@@ -317,6 +319,38 @@ static void test_hostile(void)
 	check(used(3)->idx == (u16)100001, "a flood of control messages");
 }
 
+/* A guest that makes a new buffer available as soon as one is taken. */
+static size_t put_and_offer(void *data, const u8 *buf, size_t len)
+{
+	(void)data;
+	(void)buf;
+	offer(5, 8, false);
+	return len;
+}
+
+static const struct port_ops endless_ops = { put_and_offer, get, NULL, NULL };
+
+static void test_endless(void)
+{
+	eventfd_t count = 0;
+
+	con.ports[1].ops = &endless_ops;
+	eventfd_read(wake_fd, &count);
+	con.lost = false;
+	set_up_queue(5);
+	used(5)->idx = avail(5)->idx = 0;
+	send(5, "endless", 8);
+	check(used(5)->idx == VIRTQUEUE_MAX,
+	      "a ring's length is served at once");
+	check(!eventfd_read(wake_fd, &count),
+	      "and the rest is asked for again");
+	virtio_console_service(&con);
+	check(used(5)->idx == 2 * VIRTQUEUE_MAX, "which goes on there");
+	reg_write(VIRTIO_MMIO_STATUS, 0);
+	check(con.lost, "a reset with output in the queue is noticed");
+	con.ports[1].ops = &ops;
+}
+
 int main(void)
 {
 	ktap_start();
@@ -327,7 +361,8 @@ int main(void)
 		.slot[0].hva = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE,
 				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
 	};
-	virtio_console_init(&con, &mem, -1, BASE, 5);
+	wake_fd = eventfd(0, EFD_NONBLOCK);
+	virtio_console_init(&con, &mem, -1, BASE, 5, wake_fd);
 	virtio_console_add_port(&con, NULL, &console_ops, NULL);
 	virtio_console_add_port(&con, "test", &ops, NULL);
 	test_registers();
@@ -336,5 +371,6 @@ int main(void)
 	test_input();
 	test_closing();
 	test_hostile();
+	test_endless();
 	return ktap_end();
 }
