@@ -280,17 +280,17 @@ struct ringlet_vcpu {
 	bool handled;
 	enum ringlet_next next;
 	unsigned int spurious;
-	u64 __data_racy exits[RINGLET_LEFT_COUNT];
-	u64 __data_racy total_exits;
-	u64 __data_racy halts;
-	u64 __data_racy halts_polled;
-	u64 __data_racy waits;
-	u64 __data_racy ipis;
-	u64 __data_racy remote_flushes;
-	u64 __data_racy flush_waits;
+	__data_racy u64 exits[RINGLET_LEFT_COUNT];
+	__data_racy u64 total_exits;
+	__data_racy u64 halts;
+	__data_racy u64 halts_polled;
+	__data_racy u64 waits;
+	__data_racy u64 ipis;
+	__data_racy u64 remote_flushes;
+	__data_racy u64 flush_waits;
 	bool trained;
-	u64 __data_racy vm_barriers;
-	u64 __data_racy launcher_barriers;
+	__data_racy u64 vm_barriers;
+	__data_racy u64 launcher_barriers;
 };
 
 /* vcpu.c: the run loop */

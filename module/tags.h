@@ -107,10 +107,10 @@ struct ringlet_shadow {
 	struct ringlet_tag *current_tag;
 	struct ringlet_half upper;
 	bool changed;
-	unsigned long __data_racy pages;
+	__data_racy unsigned long pages;
 	unsigned long max_pages;
 	u64 clock;
-	u64 __data_racy given_back;
+	__data_racy u64 given_back;
 	unsigned int gave_way;
 	u64 slot;
 	u64 kernel_slot;

@@ -8,6 +8,7 @@
 #include <linux/errno.h>
 
 #include "../paging.h"
+#include "../walk.h"
 
 /* clang-format off */
 #define P	RINGLET_PTE_P
