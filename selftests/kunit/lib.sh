@@ -11,7 +11,7 @@ WORK=$CACHE/kunit
 command -v python3 >/dev/null || die "python3 is missing: kunit.py is written in it"
 
 # What the tree holds of ours for User-Mode Linux: nothing of the guest.
-PURE=(module/tests module/paging.h switcher/window.h include/uapi/ringlet.h
+PURE=(module/tests module/paging.h module/compat/data_racy.h switcher/window.h include/uapi/ringlet.h
 	selftests/kunit/prepare selftests/kunit/lib.sh)
 while read -r f; do
 	f=module/$(basename "$f" .o)
