@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,8 @@
 #include <unistd.h>
 
 #include "status.h"
+
+#define SENTENCE_WAIT_MS 2000 /* for a pipe that nobody reads */
 
 #define STATUS_NAME(name, text, ...) [STATUS_##name] = text,
 static const char *const reason_names[] = { STATUS_REASONS(STATUS_NAME) };
@@ -59,12 +63,20 @@ static void put(int fd, const char *text)
 		return;
 }
 
-static void print_sentence(const char *text)
+/* @patience: milliseconds that a full stderr may take, or -1: until a signal. */
+static void print_sentence(const char *text, int patience)
 {
 	bool break_line =
 		__atomic_exchange_n(&mid_line, false, __ATOMIC_RELAXED);
+	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct timespec wait = { .tv_sec = patience / 1000 };
 	char line[STATUS_MESSAGE_MAX + 64];
+	sigset_t none;
 
+	sigemptyset(&none);
+	if (ppoll(&pfd, 1, patience < 0 ? NULL : &wait,
+		  patience < 0 ? &none : NULL) == 0)
+		return;
 	/* In one call, so that it is one piece between a guest's lines. */
 	snprintf(line, sizeof(line), "%s%s: %s\n", break_line ? "\n" : "",
 		 program, text);
@@ -79,7 +91,7 @@ void say(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	print_sentence(text);
+	print_sentence(text, SENTENCE_WAIT_MS);
 }
 
 void outcome_set(struct outcome *outcome, enum status_reason reason, int status,
@@ -193,6 +205,8 @@ static void write_status_file(const struct outcome *outcome)
 void status_exit(const struct outcome *outcome)
 {
 	struct outcome plain = *outcome;
+	/* As with the guest's output: a reader may page through it for long. */
+	int patience = plain.reason == STATUS_TIMEOUT ? SENTENCE_WAIT_MS : -1;
 
 	status_make_plain(plain.message);
 	write_status_file(&plain);
@@ -202,7 +216,7 @@ void status_exit(const struct outcome *outcome)
 	case STATUS_KILLED:
 	case STATUS_TIMEOUT:
 	case STATUS_ERROR:
-		print_sentence(plain.message);
+		print_sentence(plain.message, patience);
 		break;
 	default:
 		break;
@@ -222,7 +236,7 @@ void status_exit_at_once(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	print_sentence(text);
+	print_sentence(text, SENTENCE_WAIT_MS);
 	snprintf(
 		json, sizeof(json),
 		"{\n  \"reason\": \"%s\",\n  \"status\": %d,\n  \"message\": \"%s\"\n}",

@@ -21,6 +21,7 @@
 
 #include "status.h"
 #include "stream.h"
+#include "tty.h"
 
 #define CHUNK (16 * KiB)
 
@@ -345,15 +346,14 @@ static void *input_thread(void *arg)
 
 static void start_thread(struct stream *s, void *(*thread)(void *))
 {
-	sigset_t all, old;
+	sigset_t mask, old;
 	int err;
 
 	if (s->started)
 		return;
-	/* Signals are the I/O thread's alone, but for the sandbox's own. */
-	sigfillset(&all);
-	sigdelset(&all, SIGSYS);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	/* Signals are the I/O thread's alone. */
+	tty_thread_mask(&mask);
+	pthread_sigmask(SIG_SETMASK, &mask, &old);
 	err = pthread_create(&s->thread, NULL, thread, s);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err)

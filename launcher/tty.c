@@ -19,39 +19,71 @@
 static struct termios saved, raw;
 static int tty_fd = -1;
 
+/*
+ * To set a terminal from the background stops who does it (SIGTTOU), and it is
+ * another's then: that of the shell whose "kill %1" ends us.
+ */
+static bool is_ours(void)
+{
+	pid_t foreground = tcgetpgrp(tty_fd);
+
+	return foreground < 0 || foreground == getpgrp();
+}
+
 void tty_restore(void)
 {
-	if (tty_fd >= 0)
+	if (tty_fd >= 0 && is_ours())
 		tcsetattr(tty_fd, TCSADRAIN, &saved);
 }
 
 /* After a stop the shell may have changed the terminal. */
 void tty_resume(void)
 {
-	if (tty_fd >= 0)
+	if (tty_fd >= 0 && is_ours())
 		tcsetattr(tty_fd, TCSADRAIN, &raw);
 }
 
 static void restore_and_die(int signal)
 {
 	/* SA_RESETHAND: this time it kills. */
-	tcsetattr(tty_fd, TCSANOW, &saved);
+	if (is_ours())
+		tcsetattr(tty_fd, TCSANOW, &saved);
 	raise(signal);
 }
 
+/* Those that the machine itself does not take; SIGPIPE and SIGUSR1 are others'. */
 static void catch_fatal_signals(void)
 {
 	static const int fatal[] = {
-		SIGQUIT, SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU,
+		SIGQUIT, SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
+		SIGFPE,	 SIGSEGV, SIGUSR2, SIGALRM, SIGXCPU,
+		SIGIO,	 SIGPWR,  SIGPROF, SIGXFSZ, SIGVTALRM,
 	};
 	struct sigaction action = {
 		.sa_handler = restore_and_die,
 		.sa_flags = SA_RESETHAND | SA_NODEFER,
 	};
 	size_t i;
+	int rt;
 
 	for (i = 0; i < ARRAY_SIZE(fatal); i++)
 		sigaction(fatal[i], &action, NULL);
+	for (rt = SIGRTMIN; rt <= SIGRTMAX; rt++)
+		sigaction(rt, &action, NULL);
+}
+
+/*
+ * What the launcher's threads but the first block: all, but for faults of their
+ * own, which the kernel would make fatal at once, and what the sandbox raises.
+ */
+void tty_thread_mask(sigset_t *mask)
+{
+	sigfillset(mask);
+	sigdelset(mask, SIGSYS);
+	sigdelset(mask, SIGILL);
+	sigdelset(mask, SIGBUS);
+	sigdelset(mask, SIGFPE);
+	sigdelset(mask, SIGSEGV);
 }
 
 void tty_make_raw(int fd)

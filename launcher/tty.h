@@ -2,6 +2,8 @@
 #ifndef LAUNCHER_TTY_H
 #define LAUNCHER_TTY_H
 
+#include <signal.h>
+
 #include "types.h"
 
 /**
@@ -17,6 +19,7 @@ struct tty_escape {
 void tty_make_raw(int fd);
 void tty_restore(void);
 void tty_resume(void);
+void tty_thread_mask(sigset_t *mask);
 bool tty_size(int fd, u16 *cols, u16 *rows);
 size_t tty_filter(struct tty_escape *escape, u8 *buf, size_t len);
 

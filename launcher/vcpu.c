@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "tty.h"
 #include "vcpu.h"
 
 #define VCPU_SIGNAL SIGUSR1
@@ -164,9 +165,8 @@ void vcpu_start(struct vcpu *vcpu)
 	int err;
 
 	sigaction(VCPU_SIGNAL, &action, NULL);
-	sigfillset(&mask);
+	tty_thread_mask(&mask);
 	sigdelset(&mask, VCPU_SIGNAL);
-	sigdelset(&mask, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &mask, &old);
 	err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -193,9 +193,10 @@ terminal "Ctrl-A ?" "say:up hang" expect:up 'send:\x01?' expect:quit 'send:\x01x
 terminal "a terminal after a poweroff" "say:up poweroff" expect:up ends:0 cooked
 terminal "after a panic" "say:up panic:x" "expect:up" "expect:ringlet: the guest kernel panicked" ends:255 cooked
 terminal "after a call that is none of ours" "breach:2" "expect:system call 2, which" ends:125 cooked
-for signal in 2:130 15:143 1:129 3:131 6:134 11:139; do
+for signal in 2:130 15:143 1:129 3:131 6:134 11:139 12:140 14:142 29:157 40:168; do
 	terminal "after signal ${signal%:*}" "say:up hang" expect:up raw "kill:${signal%:*}" "ends:${signal#*:}" cooked
 done
+terminal "after a fault of a vCPU's thread" "say:up crash" expect:up ends:132 cooked
 terminal "stopped and continued" "say:up hang" expect:up raw kill:19 kill:18 raw 'send:\x01x' ends:0 cooked
 terminal "a terminal that goes away" "say:up hang" expect:up raw hangup ends:129
 

@@ -7,6 +7,7 @@
  *
  *	say:TEXT  flood  hang  poweroff  reboot  panic:TEXT  kill:TEXT  fail:ERRNO
  *	mmio:GPA,VALUE		a write of 32 bits to where no memory is
+ *	crash			a bug of the launcher's, in its vCPU's thread
  *	breach:NR,A,B,C		a system call of a launcher that is not itself any more
  */
 #include <errno.h>
@@ -133,6 +134,8 @@ static int run_word(struct ringlet_run *run, const char *word)
 		return end(run, RINGLET_EXIT_KILLED, 0, text);
 	if (!strncmp(word, "mmio:", 5))
 		return mmio_write(run, text);
+	if (!strcmp(word, "crash"))
+		__builtin_trap();
 	if (!strncmp(word, "breach:", 7))
 		return breach(run, text);
 	if (!strncmp(word, "fail:", 5)) {
