@@ -47,12 +47,13 @@ static bool parse_size(const char *text, u64 *value)
 	return true;
 }
 
+/* Less than a nanosecond would be none, which to a timer means never. */
 static bool parse_seconds(const char *text, double *value)
 {
 	char *end;
 
 	*value = strtod(text, &end);
-	return end != text && !*end && *value > 0 && *value < 1e9;
+	return end != text && !*end && *value >= 1e-6 && *value < 1e9;
 }
 
 static bool parse_cpus(const char *text, u32 *value)
@@ -97,7 +98,7 @@ static const char *expected(const struct option_spec *spec)
 	case OPTION_CPUS:
 		return "a number from 1 to " STRINGIFY(RINGLET_MAX_VCPUS);
 	default:
-		return "a number of seconds";
+		return "a number of seconds, a microsecond at least";
 	}
 }
 

@@ -63,6 +63,7 @@ static void test_sizes(void)
 	check(parse("--seconds", "0.5", &values) && values.seconds == 0.5,
 	      "half a second");
 	check(!parse("--seconds", "0", &values), "no time at all");
+	check(!parse("--seconds", "1e-10", &values), "as good as none");
 	check(!parse("--seconds", "nan", &values), "not a number");
 }
 
