@@ -87,7 +87,7 @@ uninstall:
 	rm -f "$(DESTDIR)$(UDEVDIR)/60-ringlet.rules"
 	rm -rf "$(DESTDIR)/usr/src/ringlet-$(VERSION)"
 	@if [ -z "$(DESTDIR)" ] && [ -d "/lib/modules/$(KVER)" ]; then \
-		find "/lib/modules/$(KVER)" -name ringlet.ko -path '*/updates/*' -delete; \
+		find "/lib/modules/$(KVER)" -name 'ringlet.ko*' \( -path '*/updates/*' -o -path '*/extra/*' \) -delete; \
 		depmod "$(KVER)"; \
 	fi
 
