@@ -4,11 +4,12 @@
  * file. Everything runs in the host kernel, on the host's tables; the only code
  * that does not is switcher/switch.S.
  *
- * Who owns what. A vCPU's window, shadow tables and virtual registers belong to
- * the thread that runs it (vcpu->mutex), for a moment to a shrinker that finds
- * the mutex free; nobody else reads or writes them. Others reach a vCPU through
- * the fields that struct ringlet_vcpu calls atomic or gives a lock to. What the vCPUs of a VM share is the memory slots (fixed once a vCPU
- * exists) and, for the mmu_notifier, the frame table and its lock.
+ * Who owns what. A vCPU's window, shadow tables and virtual registers belong
+ * to the thread that runs it (vcpu->mutex), for a moment to a shrinker that
+ * finds the mutex free; nobody else reads or writes them. Others reach a vCPU
+ * through the fields that struct ringlet_vcpu calls atomic or gives a lock to.
+ * What the vCPUs of a VM share is the memory slots (fixed once a vCPU exists)
+ * and, for the mmu_notifier, the frame table and its lock.
  */
 #ifndef RINGLET_H
 #define RINGLET_H
@@ -223,6 +224,7 @@ enum ringlet_next {
  * @handled: the last exit was handled within the visit
  * @next: and this came of it
  * @spurious: exits in a row that were faults for which nothing was missing
+ * @trained: the guest ran since RUN last returned
  * @exits: by reason
  * @total_exits: returns of the switcher
  * @halts: sleeps in HALT
@@ -231,7 +233,6 @@ enum ringlet_next {
  * @ipis: interrupts and NMIs sent to vCPUs
  * @remote_flushes: flushes asked of vCPUs
  * @flush_waits: of these, for how many it had to wait
- * @trained: the guest ran since RUN last returned
  * @vm_barriers: IBPBs after another VM
  * @launcher_barriers: IBPBs before RUN returned
  */
@@ -280,6 +281,8 @@ struct ringlet_vcpu {
 	bool handled;
 	enum ringlet_next next;
 	unsigned int spurious;
+	bool trained;
+
 	__data_racy u64 exits[RINGLET_LEFT_COUNT];
 	__data_racy u64 total_exits;
 	__data_racy u64 halts;
@@ -288,7 +291,6 @@ struct ringlet_vcpu {
 	__data_racy u64 ipis;
 	__data_racy u64 remote_flushes;
 	__data_racy u64 flush_waits;
-	bool trained;
 	__data_racy u64 vm_barriers;
 	__data_racy u64 launcher_barriers;
 };

@@ -91,32 +91,33 @@ struct ringlet_tag {
  * @current_tag: the one that guest CR3 names
  * @upper: the upper half, shared by all kernel roots
  * @changed: what the switcher knows of the tags is not true any more
- * @pages: tables in use below level 4
  * @max_pages: with so many some must go before there are more
  * @clock: counts leaves in the lower halves
- * @given_back: tables freed because there were too many, or the host wanted them
  * @gave_way: times in a row that there was no memory for a table
  * @slot: every user root's entry for the slot with the window
  * @kernel_slot: every kernel root's: the window and the linear map
  * @recursive: index of every kernel root's entry that leads to itself, or 0
  * @pcid: first of the hardware PCIDs, two for each tag; 0: none
  * @la57: the host's roots have five levels
+ * @pages: tables in use below level 4
+ * @given_back: tables freed because there were too many, or the host wanted them
  */
 struct ringlet_shadow {
 	struct ringlet_tag tags[RINGLET_TAGS];
 	struct ringlet_tag *current_tag;
 	struct ringlet_half upper;
 	bool changed;
-	__data_racy unsigned long pages;
 	unsigned long max_pages;
 	u64 clock;
-	__data_racy u64 given_back;
 	unsigned int gave_way;
 	u64 slot;
 	u64 kernel_slot;
 	unsigned int recursive;
 	unsigned int pcid;
 	bool la57;
+
+	__data_racy unsigned long pages;
+	__data_racy u64 given_back;
 };
 
 int ringlet_tags_init(struct ringlet_shadow *shadow);
