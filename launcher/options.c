@@ -47,7 +47,7 @@ static bool parse_size(const char *text, u64 *value)
 	return true;
 }
 
-/* Less than a nanosecond would be none, which to a timer means never. */
+/* Too little would be no nanosecond, which to a timer means never. */
 static bool parse_seconds(const char *text, double *value)
 {
 	char *end;

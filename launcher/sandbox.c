@@ -2,9 +2,9 @@
 /*
  * What the launcher gives up before a guest runs. A guest that finds a bug in
  * the devices is in this process, which has everything open that it will ever
- * need, and nothing else: so it keeps no capability, can gain none, and may make only the system
- * calls on the list below, which open nothing, start nothing and reach no other
- * process.
+ * need, and nothing else: so it keeps no capability, can gain none, and may
+ * make only the system calls on the list below, which open nothing, start
+ * nothing and reach no other process.
  *
  * A call that is not on the list is not made: SIGSYS comes instead, and its
  * handler ends the launcher with a sentence that has the call's number. What
