@@ -5,14 +5,14 @@
  *
  * It is called by whoever wants memory, in any thread, with any locks held, a
  * vCPU's mutex among them (a thread that makes a table for itself may have to
- * reclaim). So it waits for nothing. Tables of a vCPU that nobody runs are freed
- * here, under its mutex, which makes this thread the owner for that moment. One
- * that is run is asked: it frees them when it next leaves the guest, for which it
- * is kicked, or wakes up, for a halted guest has no use for them; or, if its
- * launcher takes it out of RUN before that, the next time that this is called.
- * No CPU can be
- * walking what is freed: that vCPU is not in the guest, and before it enters
- * again its tags, being stale, are flushed (shadow.c).
+ * reclaim). So it waits for nothing. Tables of a vCPU that nobody runs are
+ * freed here, under its mutex, which makes this thread the owner for that
+ * moment. One that is run is asked: it frees them when it next leaves the
+ * guest, for which it is kicked, or wakes up, for a halted guest has no use for
+ * them; or, if its launcher takes it out of RUN before that, the next time that
+ * this is called. No CPU can be walking what is freed: that vCPU is not in the
+ * guest, and before it enters again its tags, being stale, are flushed
+ * (shadow.c).
  *
  * Memory that is short in a cgroup alone does not come here; there the fills
  * themselves give back, see new_table_page() in tags.c.
