@@ -165,14 +165,18 @@ static void start_case(ucontext_t *u)
 }
 
 /* True if the case goes on. */
-static bool one_more(int sig, const ucontext_t *u)
+static bool one_more(int sig, ucontext_t *u)
 {
-	const greg_t *g = u->uc_mcontext.gregs;
+	const struct insn_case *x = &batch->cases[native.at];
+	greg_t *g = u->uc_mcontext.gregs;
 
 	if (sig == SIGALRM)
 		return ++native.ticks < STUCK_TICKS;
-	if (sig == SIGSYS || g[REG_TRAPNO] != 1 || !(g[REG_EFL] & TF) ||
-	    native.steps >= batch->cases[native.at].steps)
+	if (sig == SIGSYS || g[REG_TRAPNO] != 1)
+		return false;
+	if (x->insist)
+		g[REG_EFL] |= TF;
+	if (!(g[REG_EFL] & TF) || native.steps >= x->steps)
 		return false;
 	native.steps++;
 	native.last = g[REG_RIP];
@@ -940,6 +944,7 @@ static void make_case(u64 *rng, unsigned int i)
 	x->fsbase = DATA_VA + below(rng, 0x1000);
 	x->gsbase = DATA_VA + below(rng, 0x1000);
 	x->data = below(rng, 16);
+	x->insist = 0;
 }
 
 /* One FPU for all of a batch: as after FNINIT, or as it happens to be. */
@@ -1310,8 +1315,8 @@ static bool differs(const struct insn_outcome *process,
 }
 
 /*
- * The case alone, a step more each time, until the two differ. False if they do
- * not.
+ * The case alone, a step more each time, until the two differ: past a POPF that
+ * clears TF, too. False if they do not.
  */
 static bool examine(u64 seed, u64 number, unsigned int i)
 {
@@ -1322,6 +1327,7 @@ static bool examine(u64 seed, u64 number, unsigned int i)
 	for (steps = 1; steps <= 64; steps++) {
 		batch->cases[0] = x;
 		batch->cases[0].rflags |= TF;
+		batch->cases[0].insist = 1;
 		batch->cases[0].steps = steps;
 		batch->n = 1;
 		run_both();

@@ -46,7 +46,7 @@ struct insn_case {
 	__u32 offset; /* of the code */
 	__u32 steps; /* how many, with TF */
 	__u32 data; /* how the data page is filled */
-	__u32 unused;
+	__u32 insist; /* on TF: set it again where the code cleared it */
 };
 
 struct insn_outcome {

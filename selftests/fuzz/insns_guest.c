@@ -51,9 +51,11 @@ static bool canonical(u64 address)
  * As it is natively: a #DB that TF made, and there are steps left. TCG goes to
  * addresses that are not canonical; a guest kernel that returns there dies.
  */
-static bool one_more(const struct event *e, const struct context *c,
+static bool one_more(const struct event *e, struct context *c,
 		     const struct insn_case *x, u32 steps)
 {
+	if (e->gate == EXC_DB && x->insist)
+		c->rflags |= FLAG_TF;
 	return e->gate == EXC_DB && (c->rflags & FLAG_TF) && steps < x->steps &&
 	       (c->cs != RINGLET_KERNEL_CS || canonical(c->rip));
 }
