@@ -681,7 +681,7 @@ static unsigned int corpus_size;
 
 /* The code of a batch, and where each case begins and how far it steps at most. */
 static struct {
-	u8 code[CODE_SIZE];
+	u8 code[CODE_SIZE + 1]; /* asserts() looks one ahead */
 	u32 offset[CASES];
 	u32 steps[CASES];
 } text;
@@ -771,7 +771,8 @@ static u64 some_flags(u64 *rng)
  * QEMU 10.0's TCG does not survive some of what is #UD on hardware, and the host
  * goes with it. It ends with an assertion of its own at these: VPINSRW, VPERMILPS
  * and VPERMILPD without the prefix 66 in their VEX, and VROUNDSS and VROUNDSD
- * with VEX.L. Gives the byte of VEX that has L and the prefix.
+ * with VEX.L. It takes VEX for 0F with the opcodes 38 and 3A for another way into
+ * those maps, too. Gives the byte of VEX that has L and the prefix.
  */
 static u8 *asserts(u8 *b)
 {
@@ -781,6 +782,10 @@ static u8 *asserts(u8 *b)
 
 	if ((b[0] & 0xfe) != 0xc4)
 		return NULL;
+	if (map == 1 && (op == 0x38 || op == 0x3a)) {
+		map = op == 0x38 ? 2 : 3;
+		op = vex[2];
+	}
 	if (((map == 1 && op == 0xc4) || (map == 2 && (op & 0xfe) == 0x0c)) &&
 	    !(*vex & 3))
 		return vex;
