@@ -292,7 +292,7 @@ static void serve_command_mode(struct machine *m)
 	if (m->command.started)
 		stream_start_input(m->input);
 	if (m->command.ended && !m->command.done &&
-	    virtio_console_output_empty(&m->console)) {
+	    virtio_console_output_empty(&m->console, true)) {
 		pthread_mutex_lock(&m->console.dev.lock);
 		guest_command_done(&m->command);
 		pthread_mutex_unlock(&m->console.dev.lock);
@@ -320,6 +320,12 @@ bool machine_flushed(struct machine *m)
 	struct stream *all[] = { m->out, m->err, m->console_out };
 	size_t i;
 
+	/*
+	 * The rings first: a stream that was full at machine_flush() may be
+	 * empty by now, with the rest of what is for it still in the ring.
+	 */
+	if (!virtio_console_output_empty(&m->console, false))
+		return false;
 	for (i = 0; i < ARRAY_SIZE(all); i++)
 		if (all[i] && !stream_drained(all[i]))
 			return false;

@@ -417,8 +417,7 @@ void virtio_console_service(struct virtio_console *con)
 	pthread_mutex_unlock(&con->dev.lock);
 }
 
-/* True if all that the guest wrote into its named ports was put. */
-bool virtio_console_output_empty(struct virtio_console *con)
+bool virtio_console_output_empty(struct virtio_console *con, bool named)
 {
 	struct virtqueue_chain chain;
 	bool empty = true;
@@ -426,7 +425,7 @@ bool virtio_console_output_empty(struct virtio_console *con)
 
 	pthread_mutex_lock(&con->dev.lock);
 	for (id = 0; id < con->nr_ports; id++)
-		if (con->ports[id].name &&
+		if ((con->ports[id].name || !named) &&
 		    virtqueue_peek(tx_queue(con, id), &chain))
 			empty = false;
 	pthread_mutex_unlock(&con->dev.lock);

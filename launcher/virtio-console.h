@@ -78,6 +78,7 @@ struct console_port *virtio_console_add_port(struct virtio_console *con,
 					     void *data);
 void virtio_console_resize(struct virtio_console *con, u16 cols, u16 rows);
 void virtio_console_service(struct virtio_console *con);
-bool virtio_console_output_empty(struct virtio_console *con);
+/* True if all that the guest wrote was put: into any port, or into those with a name. */
+bool virtio_console_output_empty(struct virtio_console *con, bool named);
 
 #endif
