@@ -107,31 +107,28 @@ static __always_inline u64 in_table(const struct ringlet_window_state *s,
 	return mask;
 }
 
-/* Its entry: 0 if the module does not vouch for a frame there. */
+/*
+ * Its entry: 0 if the module does not vouch for a frame there. @gpa comes back
+ * as what may be added to s->linear.
+ */
 static __always_inline u64 frame_of(const struct ringlet_window_state *s,
-				    u64 gpa)
+				    u64 *gpa)
 {
-	u64 mask = in_table(s, gpa);
+	u64 mask = in_table(s, *gpa);
 
+	*gpa &= mask;
 	if (!mask)
 		return 0;
-	return READ_ONCE(((u64 *)s->frames)[(gpa & mask) >> 12]);
-}
-
-/* Where it is in the linear map, once frame_of() has found it. */
-static __always_inline u64 *linear(const struct ringlet_window_state *s,
-				   u64 gpa)
-{
-	return (u64 *)(s->linear + (gpa & in_table(s, gpa)));
+	return READ_ONCE(((u64 *)s->frames)[*gpa >> 12]);
 }
 
 static __always_inline int read_gpte(void *context, u64 gpa, u64 *entry)
 {
 	const struct ringlet_window_state *s = context;
 
-	if (!(frame_of(s, gpa) & RINGLET_PTE_P))
+	if (!(frame_of(s, &gpa) & RINGLET_PTE_P))
 		return -1;
-	*entry = READ_ONCE(*linear(s, gpa));
+	*entry = READ_ONCE(*(u64 *)(s->linear + gpa));
 	return 0;
 }
 
@@ -140,14 +137,14 @@ static __always_inline void set_bits(struct ringlet_window_state *s,
 				     struct ringlet_translation *t, int level,
 				     u64 bits)
 {
-	u64 old = t->entry[level], was = old;
+	u64 old = t->entry[level], was = old, gpa = t->entry_gpa[level];
 
 	if ((old & bits) == bits)
 		return;
-	if (!(frame_of(s, t->entry_gpa[level]) & RINGLET_PTE_W))
+	if (!(frame_of(s, &gpa) & RINGLET_PTE_W))
 		leave();
 	asm volatile("lock cmpxchg %2, %1"
-		     : "+a"(was), "+m"(*linear(s, t->entry_gpa[level]))
+		     : "+a"(was), "+m"(*(u64 *)(s->linear + gpa))
 		     : "r"(old | bits)
 		     : "cc", "memory");
 	if (was != old)
@@ -227,7 +224,7 @@ static __always_inline bool special(const struct ringlet_window_state *s,
 static __always_inline void fill(struct ringlet_window_state *s,
 				 const struct ringlet_translation *t)
 {
-	u64 frame = frame_of(s, t->gpa), spte, *entries[5];
+	u64 gpa = t->gpa, frame = frame_of(s, &gpa), spte, *entries[5];
 	bool lower = !ringlet_upper_half(t->gva);
 
 	if (!(frame & RINGLET_PTE_P))
