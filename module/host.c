@@ -44,6 +44,11 @@ static bool has_encryption(const struct ringlet_host *host)
 	return host->encrypted;
 }
 
+static bool has_async_pf(const struct ringlet_host *host)
+{
+	return host->async_pf;
+}
+
 static bool has_fred(const struct ringlet_host *host)
 {
 	return host->cr4 & CR4_FRED;
@@ -84,6 +89,9 @@ static const struct refusal refusals[] = {
 	},
 	{ has_encryption,
 	  "memory encryption (SME or SEV) is on, and our page tables do not have its bit; boot with mem_encrypt=off, or use an ordinary VM",
+	},
+	{ has_async_pf,
+	  "this VM's hypervisor sends asynchronous page faults (KVM), which this kernel lets only kvm.ko take; boot with no-kvmapf",
 	},
 	{ has_fred,
 	  "the CPU delivers events by FRED, which ignores the IDT that guests need; boot this machine with fred=off",

@@ -17,6 +17,7 @@
  * @xen_pv: the host is itself a Xen PV guest
  * @confidential: the host is a TDX, SEV-ES or SEV-SNP guest
  * @encrypted: its memory is encrypted by a bit in each page table entry
+ * @async_pf: KVM sends it page faults that only kvm.ko may take
  */
 struct ringlet_host {
 	u64 cr4;
@@ -26,6 +27,7 @@ struct ringlet_host {
 	bool xen_pv;
 	bool confidential;
 	bool encrypted;
+	bool async_pf;
 };
 
 const char *ringlet_host_refusal(const struct ringlet_host *host);

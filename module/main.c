@@ -17,7 +17,7 @@
 
 #include "host.h"
 
-static void read_host(struct ringlet_host *host)
+static void __init read_host(struct ringlet_host *host)
 {
 	memset(host, 0, sizeof(*host));
 	host->cr4 = native_read_cr4();
@@ -28,6 +28,7 @@ static void read_host(struct ringlet_host *host)
 	host->confidential = cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT) ||
 			     boot_cpu_has(X86_FEATURE_TDX_GUEST);
 	host->encrypted = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
+	host->async_pf = !ringlet_asyncpf_init();
 }
 
 static int __init ringlet_init(void)

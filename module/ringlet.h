@@ -322,6 +322,12 @@ enum ringlet_next ringlet_smp_nmi(struct ringlet_vcpu *vcpu);
 int ringlet_smp_flush(struct ringlet_vcpu *vcpu, const u64 args[4]);
 enum ringlet_next ringlet_smp_requests(struct ringlet_vcpu *vcpu);
 
+/* asyncpf.c: page faults of the host's own hypervisor */
+bool ringlet_asyncpf_init(void);
+u64 ringlet_asyncpf_end(void);
+void ringlet_asyncpf_note(struct ringlet_vcpu *vcpu);
+void ringlet_asyncpf_wait(struct ringlet_vcpu *vcpu);
+
 /* sched.c: sleeping, and what the guest knows of the host's scheduler */
 void ringlet_sched_init(void);
 void ringlet_sched_exit(void);

@@ -439,6 +439,7 @@ static void say_where(struct ringlet_vcpu *vcpu)
 	state->leaves = ((u64)RINGLET_RECURSIVE << (bits - 9)) | ~mask;
 	state->frames = state->leaves + ((state->linear & mask) >> 12 << 3);
 	state->va_mask = mask;
+	state->async_pf_end = ringlet_asyncpf_end();
 	state->nr_frames = shadow->recursive ? vcpu->vm->linear.nr_frames : 0;
 }
 

@@ -193,6 +193,10 @@ static noinline enum ringlet_next handle_event(struct ringlet_vcpu *vcpu)
 		return RINGLET_RESUME;
 	}
 	switch (vector) {
+	case RINGLET_VECTOR_ASYNC_PF:
+		ringlet_left(vcpu, RINGLET_LEFT_INTERRUPT);
+		ringlet_asyncpf_wait(vcpu);
+		return RINGLET_RESUME;
 	case RINGLET_VECTOR_ABORTED:
 		ringlet_left(vcpu, RINGLET_LEFT_ABORTED);
 		return RINGLET_RESUME;
@@ -361,6 +365,7 @@ static bool enter_guest(struct ringlet_vcpu *vcpu)
 		vcpu->handled = false;
 		kernel_fpu_begin_mask(0);
 		ringlet_switch_to_guest(vcpu);
+		ringlet_asyncpf_note(vcpu);
 		kernel_fpu_end();
 		entered = true;
 	}

@@ -253,7 +253,7 @@ static __always_inline void __noreturn page_fault(struct ringlet_window_state *s
 	u64 gva = s->cr2;
 	int ret;
 
-	if (special(s, gva))
+	if (special(s, gva) || gva < s->async_pf_end)
 		leave();
 	if (user_mode(s)) {
 		access |= RINGLET_PF_U;

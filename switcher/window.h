@@ -58,6 +58,7 @@
  */
 #define RINGLET_VECTOR_SYSCALL	0x100
 #define RINGLET_VECTOR_SYSCALL32 0x101
+#define RINGLET_VECTOR_ASYNC_PF	0x1fd	/* #PF, but from the host's hypervisor */
 #define RINGLET_VECTOR_ABORTED	0x1fe	/* an NMI or #MC hit the switcher itself */
 #define RINGLET_VECTOR_FAULTED	0x1ff	/* the switcher itself faulted: a bug */
 
@@ -180,6 +181,7 @@ struct ringlet_root {
  * @frames: address of the frame table: the entry for gfn is @frames[gfn]
  * @nr_frames: frames that the table has; 0 if the switcher may not use it
  * @linear: address of guest-physical 0
+ * @async_pf_end: a page fault below may be the host's own (module/asyncpf.c)
  * @guest_cr4: CR4 while the guest runs
  * @guest_dr7: DR7 while the guest runs, 0 if it has no breakpoints
  * @guest_gdtr: descriptor of the window's GDT
@@ -233,6 +235,7 @@ struct ringlet_window_state {
 	u64 frames;
 	u64 nr_frames;
 	u64 linear;
+	u64 async_pf_end;
 	u64 guest_cr4;
 	u64 guest_dr7;
 	struct desc_ptr guest_gdtr __aligned(16);

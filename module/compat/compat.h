@@ -191,6 +191,7 @@ static inline void ringlet_resched(void)
 /* Renamed, without a change, when they were. */
 #ifndef RINGLET_HAVE_RDMSRQ
 #define rdmsrq rdmsrl
+#define rdmsrq_safe rdmsrl_safe
 #endif
 
 /*
@@ -205,6 +206,23 @@ static inline bool ringlet_split_lock_allowed(unsigned long ip)
 	return false;
 #endif
 }
+
+/* KVM's asynchronous page faults (asyncpf.c): some kernels let KVM alone take them. */
+#if defined(CONFIG_KVM_GUEST) && defined(RINGLET_HAVE_ASYNC_PF)
+#define RINGLET_TAKES_ASYNC_PF true
+#define ringlet_async_pf_flags kvm_read_and_reset_apf_flags
+#define ringlet_async_pf_wait kvm_async_pf_task_wait_schedule
+#else
+#define RINGLET_TAKES_ASYNC_PF false
+static inline u32 ringlet_async_pf_flags(void)
+{
+	return 0;
+}
+
+static inline void ringlet_async_pf_wait(u32 token)
+{
+}
+#endif
 
 /* What a notifier of ageing returns: true if the frame was used. */
 #ifdef RINGLET_HAVE_BOOL_YOUNG

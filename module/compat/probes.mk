@@ -19,4 +19,5 @@ ringlet-probes := \
 	$(call ringlet-probe,arch/x86/include/asm/msr.h,'rdmsrq',RINGLET_HAVE_RDMSRQ) \
 	$(call ringlet-probe,arch/x86/include/asm/cpuid/api.h,'cpuid_count',RINGLET_HAVE_CPUID_API) \
 	$(call ringlet-probe,include/linux/mmu_notifier.h,'bool (*clear_young)',RINGLET_HAVE_BOOL_YOUNG) \
-	$(call ringlet-export,handle_guest_split_lock,RINGLET_HAVE_GUEST_SPLIT_LOCK)
+	$(call ringlet-export,handle_guest_split_lock,RINGLET_HAVE_GUEST_SPLIT_LOCK) \
+	$(call ringlet-export,kvm_async_pf_task_wait_schedule,RINGLET_HAVE_ASYNC_PF)

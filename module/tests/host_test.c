@@ -72,6 +72,7 @@ static const struct host_case hosts[] = {
 	{ "TDX, which says both",
 	  HOST(.confidential = true, .encrypted = true), "confidential VM" },
 	{ "SME", HOST(.encrypted = true), "mem_encrypt=off" },
+	{ "KVM's faults", HOST(.async_pf = true), "no-kvmapf" },
 	{ "FRED", HOST(.cr4 = GOOD_CR4 | CR4_FRED), "fred=off" },
 	{ "FRED and five levels", HOST(.cr4 = GOOD_CR4 | CR4_FRED | CR4_LA57), "fred=off" },
 	{ "nofsgsbase", HOST(.cr4 = GOOD_CR4 & ~CR4_FSGSBASE), "FSGSBASE" },
