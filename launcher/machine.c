@@ -90,7 +90,9 @@ static void vcpu_console(struct vcpu *vcpu, u64 gpa, u64 len)
 
 /*
  * Of the vCPUs of a guest that is over one says why, maybe not the first that
- * leaves. If none does that is a fault, and nobody is left to wait for.
+ * leaves. If none does that is a fault, and nobody is left to wait for. The one
+ * that says it does so before it is counted out: else the last to leave could
+ * come between, and find that nobody has.
  */
 static void vcpu_ended(struct vcpu *vcpu, const struct outcome *outcome)
 {
@@ -98,12 +100,12 @@ static void vcpu_ended(struct vcpu *vcpu, const struct outcome *outcome)
 	struct outcome lost;
 	bool last;
 
+	if (outcome)
+		machine_end(m, outcome);
 	pthread_mutex_lock(&m->lock);
 	last = !--m->running;
 	pthread_mutex_unlock(&m->lock);
-	if (outcome) {
-		machine_end(m, outcome);
-	} else if (last) {
+	if (last && !outcome) {
 		outcome_set(
 			&lost, STATUS_ERROR, EXIT_FAULT,
 			"the guest is over and the module does not say why: see dmesg");
