@@ -13,10 +13,13 @@
 
 #include <linux/kvm_host.h>
 #include <linux/moduleparam.h>
+#include <asm/alternative.h>
+#include <asm/apic.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/mce.h>
 #include <asm/msr.h>
+#include <asm/sync_core.h>
 #include <asm/trapnr.h>
 
 #include "descriptor.h"
@@ -432,6 +435,29 @@ void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu)
 }
 
 /*
+ * One more NMI, to ourselves, is how the host gets the one that we took: as
+ * the hardware brings it, with further ones blocked until its handler's IRET.
+ * `int $2` would not block them, and where the CPU does not either (after an NMI
+ * in the switcher itself; after any, if the way out was by IRETQ) a second one
+ * in the first instructions of the host's entry writes its frame over the
+ * first's, which then returns to itself for ever.
+ *
+ * The IRET first: an NMI that came while they were blocked is taken by itself
+ * and does not merge with ours. As Linux tests its NMIs (nmi_selftest.c): ICR
+ * has no shorthand for an NMI to oneself (SDM vol. 3A, 11.6.1). Without an APIC
+ * there is one source of NMIs, and INT it is.
+ */
+static void pass_on_nmi(void)
+{
+	if (!boot_cpu_has(X86_FEATURE_APIC)) {
+		asm volatile("int $2" : : : "memory");
+		return;
+	}
+	iret_to_self();
+	apic->send_IPI_mask(cpumask_of(smp_processor_id()), NMI_VECTOR);
+}
+
+/*
  * As KVM does: a machine check that hit the guest hit user mode. `int $18`
  * would make a kernel-mode error of it, and a panic of a recoverable one.
  * A host without machine-check support (Debian's cloud flavour) leaves CR4.MCE
@@ -482,13 +508,9 @@ void ringlet_switch_finish(struct ringlet_vcpu *vcpu)
 	gate_desc *idt;
 
 	state->pending = 0;
-	/*
-	 * First NMIs: after one from the guest they are blocked until an IRET,
-	 * and no IRET has been executed since. INT does not block further
-	 * ones; the host's entry copes with an NMI inside an NMI.
-	 */
+	/* First NMIs: after one from the guest they are blocked still. */
 	if (vector == X86_TRAP_NMI || (pending & RINGLET_PENDING_NMI))
-		asm volatile("int $2" : : : "memory");
+		pass_on_nmi();
 	if (vector == X86_TRAP_MC || (pending & RINGLET_PENDING_MCE))
 		pass_on_mce();
 

@@ -28,14 +28,14 @@
  * per-CPU base through the GDT and repairs CR3 by a bit that ours does not
  * have. Our IDT, on the other hand, is at home in either world.
  *
- * NMI and #MC. From the guest: leave as for any vector, without an IRET, so
- * that NMIs stay blocked until the host's handler, which the module calls with
- * `int $2`, executes its own. In the switcher: note it in `pending`, and
- * while leaving, carry on. On every way to the guest the last step before IRETQ
- * or SYSRET is a look at that word; an NMI later than this look finds the
- * interrupted RIP in one of the ranges below, where it is known what of the
- * guest is in registers and what in memory, and turns the way round. No path
- * drops one, and none waits for the guest's next exit.
+ * NMI and #MC. From the guest: leave as for any vector; NMIs stay blocked until
+ * the module executes an IRET, and sends itself another for the host's handler.
+ * In the switcher: note it in `pending`, and while leaving, carry on. On every
+ * way to the guest the last step before IRETQ or SYSRET is a look at that word;
+ * an NMI later than this look finds the interrupted RIP in one of the ranges
+ * below, where it is known what of the guest is in registers and what in
+ * memory, and turns the way round. No path drops one, and none waits for the
+ * guest's next exit.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -369,8 +369,8 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	 * Parts that train returns through the BTB (Retbleed, SRSO) have the
 	 * kernel's untraining sequence before the first RET. It is a call, out
 	 * of reach from here, and so is any direct jump: IRETQ is no predicted
-	 * branch. It also unblocks NMIs, after an exit by one; the host's entry
-	 * copes with one inside another, and `int $2` still follows.
+	 * branch. It also unblocks NMIs, after an exit by one, as the module would
+	 * do next.
 	 */
 	ALTERNATIVE_2 "jmp .Lret", "", RINGLET_IF_UNTRAIN, "", RINGLET_OR_UNTRAIN
 	movq	%rsp, %rax

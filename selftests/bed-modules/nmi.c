@@ -17,34 +17,31 @@
 #include <linux/proc_fs.h>
 #include <linux/random.h>
 #include <linux/seq_file.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <asm/apic.h>
 #include <asm/nmi.h>
-#include <asm/trapnr.h>
-
-#define INT_INSN 0xcd
 
 static DEFINE_PER_CPU(atomic_t, expected);
 static atomic_t passed_on, arrived;
 static unsigned long sent, lost;
 static DEFINE_MUTEX(lock); /* sent, lost */
 
-/* An NMI that came in a guest is passed on by an INT of the module's. */
-static bool by_int(struct pt_regs *regs)
+/*
+ * An NMI that came in a guest is sent to the CPU again by the module, before it
+ * takes the flag off that makes ticks a guest's. Few come at that place by
+ * themselves.
+ */
+static bool passed_on_here(struct pt_regs *regs)
 {
-	u8 insn[2];
-
-	if (user_mode(regs) ||
-	    copy_from_kernel_nofault(insn, (void *)regs->ip - 2, 2))
-		return false;
-	return insn[0] == INT_INSN && insn[1] == X86_TRAP_NMI;
+	return !user_mode(regs) && (current->flags & PF_VCPU);
 }
 
 static int count(unsigned int type, struct pt_regs *regs)
 {
 	if (atomic_read(this_cpu_ptr(&expected)) != 1)
 		return NMI_DONE;
-	if (by_int(regs))
+	if (passed_on_here(regs))
 		atomic_inc(&passed_on);
 	atomic_inc(&arrived);
 	atomic_set(this_cpu_ptr(&expected), 0);
