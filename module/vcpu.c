@@ -157,6 +157,26 @@ static enum ringlet_next split_lock(struct ringlet_vcpu *vcpu)
 		"a locked access across a cache line, which the host forbids (boot it with split_lock_detect=off)");
 }
 
+/*
+ * A fault at CPL 0: the guest's registers are lost. A memory error is the
+ * machine's, and the host has been told of it.
+ */
+static enum ringlet_next switcher_faulted(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+	u64 offset = state->fault_rip - vcpu->window.base;
+
+	if (state->fault_vector == X86_TRAP_MC)
+		return ringlet_kill(
+			vcpu,
+			"the switcher met a memory error (at text+%#llx): the machine's, see the host's log",
+			offset);
+	return ringlet_kill(
+		vcpu,
+		"the switcher itself faulted (vector %llu at text+%#llx): a bug of Ringlet, please report it",
+		state->fault_vector, offset);
+}
+
 static enum ringlet_next exception(struct ringlet_vcpu *vcpu,
 				   unsigned int vector, u64 error)
 {
@@ -201,11 +221,7 @@ static noinline enum ringlet_next handle_event(struct ringlet_vcpu *vcpu)
 		ringlet_left(vcpu, RINGLET_LEFT_ABORTED);
 		return RINGLET_RESUME;
 	case RINGLET_VECTOR_FAULTED:
-		return ringlet_kill(
-			vcpu,
-			"the switcher itself faulted (vector %llu at text+%#llx): a bug of Ringlet, please report it",
-			state->fault_vector,
-			state->fault_rip - vcpu->window.base);
+		return switcher_faulted(vcpu);
 	case X86_TRAP_NMI:
 		ringlet_left(vcpu, RINGLET_LEFT_NMI);
 		return RINGLET_RESUME;

@@ -17,7 +17,8 @@
  * An NMI or #MC in here is noted and seen on the way to the guest. A page fault
  * in here is one of the linear map's: the host took the frame away between the
  * look at the frame table and the access. It ends in "leave", from wherever it
- * was (switch.S): nothing is changed in s->gprs before the last such access.
+ * was (switch.S): nothing is changed in s->gprs before the last such access. The
+ * same for a memory error that an access in here met.
  */
 #include <linux/types.h>
 #include <linux/compiler.h>

@@ -8,6 +8,7 @@
  */
 #include <linux/kbuild.h>
 #include <linux/log2.h>
+#include <asm/mce.h>
 #include "window.h"
 
 #define STATE(name, member)           \
@@ -41,6 +42,8 @@ int main(void)
 	STATE(NOFLUSH, noflush);
 	STATE(CURRENT_ROOT, current_root);
 	STATE(ROOTS, roots);
+	/* asm/mce.h is not for assembler. */
+	DEFINE(MCG_EIPV, MCG_STATUS_EIPV);
 	DEFINE(ROOT_CR3, offsetof(struct ringlet_root, cr3));
 	DEFINE(ROOT_KROOT, offsetof(struct ringlet_root, kroot));
 	DEFINE(ROOT_UROOT, offsetof(struct ringlet_root, uroot));

@@ -755,8 +755,30 @@ SYM_CODE_START(ringlet_stub_mce)
 	testb	$3, 8(%rsp)
 	jz	.Lmce_in_switcher
 	IST_FROM_GUEST 18
+/*
+ * With EIPV it is the interrupted instruction that met the error (SDM vol. 3B,
+ * 16.3.1.2), most likely in a guest's page table or shared page. To go back to
+ * it would be to meet it again with MCIP set: the CPU shuts down. One that is
+ * another CPU's has EIPV clear here.
+ */
 .Lmce_in_switcher:
+	movq	%rax, 16 + S(SCRATCH)
+	movq	%rcx, 24 + S(SCRATCH)
+	movq	%rdx, 32 + S(SCRATCH)
+	movl	$MSR_IA32_MCG_STATUS, %ecx
+	rdmsr
+	testl	$MCG_EIPV, %eax
+	jnz	.Lmce_of_switcher
+	movq	16 + S(SCRATCH), %rax
+	movq	24 + S(SCRATCH), %rcx
+	movq	32 + S(SCRATCH), %rdx
 	IST_NOTE_PENDING RINGLET_PENDING_MCE 16
+/* As a page fault of its own: fast.c leaves, what else it was is lost. */
+.Lmce_of_switcher:
+	orl	$RINGLET_PENDING_MCE, S(PENDING)
+	pushq	$0
+	pushq	$X86_TRAP_MC
+	jmp	ringlet_fault_in_switcher
 SYM_CODE_END(ringlet_stub_mce)
 _ASM_NOKPROBE(ringlet_stub_mce)
 
@@ -792,16 +814,19 @@ _ASM_NOKPROBE(ringlet_stub_df)
 
 /*
  * Any other exception at CPL 0 is a bug of ours (the module checks all that
- * IRETQ and the selector loads could refuse). The registers in the window are
- * lost, so the guest is, too; the host is not: say where, and put it back. If
- * it is that which faults, it can only be a selector of the host's: null ones
- * do, and the way out must end.
+ * IRETQ and the selector loads could refuse), but for a memory error, see
+ * ringlet_stub_mce. The registers in the window are lost, so the guest is, too;
+ * the host is not: say where, and put it back. If it is that which faults, it
+ * can only be a selector of the host's: null ones do, and the way out must end.
  */
 SYM_CODE_START_LOCAL(ringlet_fault_in_switcher)
 	UNWIND_HINT_NONE
 	/* The linear map's, in fast.c: see there. */
 	cmpq	$X86_TRAP_PF, (%rsp)
+	je	.Lfault_in_fast
+	cmpq	$X86_TRAP_MC, (%rsp)
 	jne	.Lfault_is_a_bug
+.Lfault_in_fast:
 	movq	16(%rsp), %rax			/* RIP */
 	leaq	ringlet_stubs(%rip), %rcx
 	cmpq	%rcx, %rax

@@ -206,8 +206,8 @@ struct ringlet_root {
  * @fast_filled: shadow leaves made by fast.c
  * @fast_delivered: exceptions and faults delivered by it
  * @fast_flushed: addresses flushed by it
- * @fast_faults: page faults that it had itself
- * @scratch: two words for the NMI stub, two for the #MC stub: neither can
+ * @fast_faults: page faults and memory errors that it had itself
+ * @scratch: two words for the NMI stub, three for the #MC stub: neither can
  *	use the stack that it is on
  */
 struct ringlet_window_state {
@@ -258,7 +258,7 @@ struct ringlet_window_state {
 	u64 fast_delivered;
 	u64 fast_flushed;
 	u64 fast_faults;
-	u64 scratch[4];
+	u64 scratch[5];
 };
 
 /* The switcher's text, page-aligned in the module, and places in it. */
