@@ -93,8 +93,10 @@ static const char *on_off(bool on)
 
 static int mitigations_show(struct seq_file *m, void *unused)
 {
-	/* The first six as the switcher's alternatives were applied at load. */
-	seq_printf(m, "entry_verw %s\n", on_off(boot_cpu_has(RINGLET_IF_VERW)));
+	/* The first seven as the switcher's alternatives were applied at load. */
+	seq_printf(m, "entry_verw %s\n", HOST_ASKS(VERW));
+	seq_printf(m, "entry_divider %s\n",
+		   on_off(boot_cpu_has_bug(RINGLET_BUG_DIVIDER)));
 	seq_printf(m, "exit_ibpb %s\n", HOST_ASKS(IBPB));
 	seq_printf(m, "exit_ibrs %s\n", on_off(boot_cpu_has(RINGLET_IF_IBRS)));
 	seq_printf(m, "exit_bhb %s\n", HOST_ASKS(BHB));

@@ -200,7 +200,7 @@ SYM_CODE_START(ringlet_enter)
 	 * operand with a writable data selector; it changes only ZF, which
 	 * IRETQ sets.
 	 */
-	ALTERNATIVE "jmp .Liretq", "", RINGLET_IF_VERW
+	ALTERNATIVE_2 "jmp .Liretq", "", RINGLET_IF_VERW, "", RINGLET_OR_VERW
 	verw	S(VERW_SELECTOR)
 .Liretq:
 	cmpl	$0, S(PENDING)
@@ -327,6 +327,10 @@ SYM_CODE_START_LOCAL(ringlet_leave)
 	lidt	S(HOST_IDTR)
 	/* From here NMIs are the host's own business again. */
 	movq	S(HOST_RSP), %rsp
+	/* Guest values to speculate with; Linux clears its own where it enters. */
+	.irp	reg, ecx, edx, esi, edi, r8d, r9d, r10d, r11d
+	xorl	%\reg, %\reg
+	.endr
 	/*
 	 * Against speculation, before the first RET and the first indirect
 	 * branch. Which of these a host asks for, compat/features.h knows.

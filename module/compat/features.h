@@ -17,10 +17,18 @@
 #define X86_FEATURE_CLEAR_BHB_VMEXIT X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
 #endif
 
+#ifndef X86_FEATURE_CLEAR_CPU_BUF_VM
+#define X86_FEATURE_CLEAR_CPU_BUF_VM X86_FEATURE_CLEAR_CPU_BUF
+#endif
+
 /* clang-format off */
 
-/* MDS, TAA, MMIO, RFDS, TSA: VERW before the guest. */
+/*
+ * MDS, TAA, MMIO, RFDS, TSA: VERW before the guest. The second is for VMs alone
+ * (tsa=vm). What some hosts do for VMs with devices of their own is not for us.
+ */
 #define RINGLET_IF_VERW		X86_FEATURE_CLEAR_CPU_BUF
+#define RINGLET_OR_VERW		X86_FEATURE_CLEAR_CPU_BUF_VM
 
 /*
  * Retbleed, SRSO: IBPB at the exit. A guest is a user program that brings
@@ -47,6 +55,9 @@
  */
 #define RINGLET_IF_RSB		X86_FEATURE_RSB_CTXSW
 #define RINGLET_OR_RSB		X86_FEATURE_IBRS_ENHANCED
+
+/* Zen 1: a quotient stays in the divider, for whoever divides by zero. */
+#define RINGLET_BUG_DIVIDER	X86_BUG_DIV0
 
 /* clang-format on */
 #endif

@@ -21,6 +21,8 @@ static const struct {
 	int bit;
 } features[] = {
 	FEATURE(CLEAR_CPU_BUF),
+	FEATURE(CLEAR_CPU_BUF_VM),
+	{ "DIV0,", X86_BUG_DIV0 },
 	FEATURE(ENTRY_IBPB),
 	FEATURE(IBPB_ON_VMEXIT),
 	FEATURE(KERNEL_IBRS),
