@@ -97,9 +97,8 @@ static bool gave_way(struct ringlet_vcpu *vcpu)
 {
 	struct ringlet_shadow *shadow = &vcpu->shadow;
 
-	if (shadow->gave_way >= RINGLET_WAYS_GIVEN)
+	if (!ringlet_tags_may_give_way(shadow))
 		return false;
-	shadow->gave_way++;
 	ringlet_tags_give_back(shadow, ULONG_MAX);
 	ringlet_shrinker_ask_others(vcpu);
 	return true;
@@ -110,7 +109,7 @@ static enum ringlet_next filled(struct ringlet_vcpu *vcpu, int ret)
 {
 	ringlet_left(vcpu, RINGLET_LEFT_FILL);
 	if (!ret) {
-		vcpu->shadow.gave_way = 0;
+		ringlet_tags_filled(&vcpu->shadow);
 		return RINGLET_RESUME;
 	}
 	/* The host is at it, or short of memory: let the guest fault again. */

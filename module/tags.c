@@ -37,6 +37,37 @@ static u64 *new_page(void)
 	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 }
 
+static bool in_earnest(const struct ringlet_shadow *shadow)
+{
+	return shadow->gave_way >= RINGLET_WAYS_GIVEN * RINGLET_FILLS_PER_WAY;
+}
+
+/**
+ * ringlet_tags_may_give_way() - there was no memory for a table
+ * @shadow: whose
+ *
+ * Return: true if it is to go without, for now: what it has it should give back.
+ */
+bool ringlet_tags_may_give_way(struct ringlet_shadow *shadow)
+{
+	if (in_earnest(shadow))
+		return false;
+	shadow->gave_way += RINGLET_FILLS_PER_WAY;
+	return true;
+}
+
+/**
+ * ringlet_tags_filled() - a leaf was made
+ * @shadow: whose
+ */
+void ringlet_tags_filled(struct ringlet_shadow *shadow)
+{
+	if (in_earnest(shadow))
+		shadow->gave_way = 0;
+	else if (shadow->gave_way)
+		shadow->gave_way--;
+}
+
 /*
  * A page for a table. A shadow is a cache: where memory is short, the host's or
  * that of the launcher's cgroup, it had better give back what it has than have
@@ -44,7 +75,7 @@ static u64 *new_page(void)
  */
 static u64 *new_table_page(const struct ringlet_shadow *shadow)
 {
-	if (shadow->gave_way >= RINGLET_WAYS_GIVEN)
+	if (in_earnest(shadow))
 		return new_page();
 	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
 				      __GFP_NOWARN);

@@ -30,9 +30,13 @@
 
 /*
  * So often a shadow gives way where memory is short. Only then is a table worth
- * killing for: without it nothing goes on.
+ * killing for: without it nothing goes on. A time counts as forgotten after so
+ * many leaves that were made: fewer can be what one instruction needs, and makes
+ * anew whenever all tables went for its last (code, stack, what it reads and
+ * writes, each across a page's end, and an exception's frame).
  */
 #define RINGLET_WAYS_GIVEN	64
+#define RINGLET_FILLS_PER_WAY	16
 
 /* An entry that points to a table: all rights are in the leaf. */
 #define RINGLET_TABLE_FLAGS \
@@ -93,7 +97,8 @@ struct ringlet_tag {
  * @changed: what the switcher knows of the tags is not true any more
  * @max_pages: with so many some must go before there are more
  * @clock: counts leaves in the lower halves
- * @gave_way: times in a row that there was no memory for a table
+ * @gave_way: times lately that there was no memory for a table, each as
+ *	RINGLET_FILLS_PER_WAY
  * @slot: every user root's entry for the slot with the window
  * @kernel_slot: every kernel root's: the window and the linear map
  * @recursive: index of every kernel root's entry that leads to itself, or 0
@@ -120,6 +125,8 @@ struct ringlet_shadow {
 	__data_racy u64 given_back;
 };
 
+bool ringlet_tags_may_give_way(struct ringlet_shadow *shadow);
+void ringlet_tags_filled(struct ringlet_shadow *shadow);
 int ringlet_tags_init(struct ringlet_shadow *shadow);
 void ringlet_tags_exit(struct ringlet_shadow *shadow);
 int ringlet_tags_load_cr3(struct ringlet_shadow *shadow, u64 cr3);

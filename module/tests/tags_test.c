@@ -1354,6 +1354,39 @@ static void tags_test_exit(struct kunit *test)
 }
 
 /* KUnit writes results into cases: each suite has its own. */
+/*
+ * A guest whose instruction needs four leaves, and there is memory for three: they
+ * are made again each time that all went for the fourth. That must end.
+ */
+static void giving_way_ends(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	int times = 0, i;
+
+	while (times < 1000 && ringlet_tags_may_give_way(shadow)) {
+		times++;
+		for (i = 0; i < 3; i++)
+			ringlet_tags_filled(shadow);
+	}
+	KUNIT_EXPECT_GE(test, times, RINGLET_WAYS_GIVEN);
+	KUNIT_EXPECT_LT(test, times, 2 * RINGLET_WAYS_GIVEN);
+	/* Asked for in earnest it was there: all is forgiven. */
+	ringlet_tags_filled(shadow);
+	KUNIT_EXPECT_EQ(test, shadow->gave_way, 0);
+}
+
+static void giving_way_now_and_then(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	int times, i;
+
+	for (times = 0; times < 1000; times++) {
+		KUNIT_ASSERT_TRUE(test, ringlet_tags_may_give_way(shadow));
+		for (i = 0; i < RINGLET_FILLS_PER_WAY; i++)
+			ringlet_tags_filled(shadow);
+	}
+}
+
 /* clang-format off */
 #define TAGS_TEST_CASES						\
 	KUNIT_CASE(empty_roots_have_the_slot_only),			\
@@ -1401,6 +1434,8 @@ static void tags_test_exit(struct kunit *test)
 	KUNIT_CASE(tables_are_counted),					\
 	KUNIT_CASE(oldest_tables_are_given_back),			\
 	KUNIT_CASE(split_tables_are_given_back),			\
+	KUNIT_CASE(giving_way_ends),					\
+	KUNIT_CASE(giving_way_now_and_then),				\
 	KUNIT_CASE(limit_scales),					\
 	KUNIT_CASE(exit_frees_all),					\
 	{}
