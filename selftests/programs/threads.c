@@ -755,6 +755,52 @@ static int data_selectors_kept(void)
 	return KTAP_OK;
 }
 
+static bool selectors_stay(uint16_t ds, uint16_t es, bool sleep)
+{
+	uint16_t now_ds, now_es;
+
+	asm volatile("mov %0, %%ds; mov %1, %%es" : : "r"(ds), "r"(es));
+	if (sleep)
+		usleep(20);
+	else
+		sched_yield();
+	asm volatile("mov %%ds, %0; mov %%es, %1" : "=r"(now_ds), "=r"(now_es));
+	return now_ds == ds && now_es == es;
+}
+
+/*
+ * A descriptor of one's own in them, while others run that have none: a process
+ * that yields in turn, and whatever runs when this one sleeps.
+ */
+static int data_selectors_by_descriptor(void)
+{
+	uint16_t was_ds, was_es, sel;
+	struct user_desc desc;
+	bool stay;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid)
+		for (;;)
+			sched_yield();
+	CHECK(pid > 0);
+	stay = !make_descriptor(-1, NULL, &desc);
+	sel = desc.entry_number << 3 | 3;
+	asm volatile("mov %%ds, %0; mov %%es, %1" : "=r"(was_ds), "=r"(was_es));
+	for (int i = 0; i < 200 && stay; i++) {
+		bool sleep = i % 50 == 0;
+
+		stay = selectors_stay(sel, sel, sleep) &&
+		       selectors_stay(was_ds, sel, sleep) &&
+		       selectors_stay(sel, was_es, sleep);
+	}
+	asm volatile("mov %0, %%ds; mov %1, %%es" : : "r"(was_ds), "r"(was_es));
+	CHECK(!kill(pid, SIGKILL));
+	CHECK_EQ(reap(pid), 128 + SIGKILL);
+	CHECK(stay);
+	return KTAP_OK;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct ktap_test tests[] = {
@@ -777,6 +823,7 @@ int main(int argc, char **argv)
 		{ "GS by descriptors, per thread", descriptors_per_thread },
 		{ "bad descriptors refused", descriptor_refused },
 		{ "DS and ES kept", data_selectors_kept },
+		{ "DS and ES by a descriptor", data_selectors_by_descriptor },
 	};
 
 	rounds = ktap_arg(argc, argv, 1, 1000);
