@@ -3,7 +3,8 @@
  * The early console: the kernel's log by hypercall, from the first line until
  * a real console (hvc0, by virtio) takes over; with keep_bootcon, beyond.
  *
- * Runs in guest kernel mode, in any context, under the console lock.
+ * Runs in guest kernel mode, in any context, under the console lock; or, for
+ * early_printk(), when there is nobody else yet.
  */
 #include <linux/console.h>
 #include <linux/init.h>
@@ -44,4 +45,8 @@ static struct console ringlet_console = {
 void __init ringlet_init_console(void)
 {
 	register_console(&ringlet_console);
+#ifdef CONFIG_EARLY_PRINTK
+	/* What an early exception says first. */
+	early_console = &ringlet_console;
+#endif
 }

@@ -31,16 +31,26 @@ static noinstr void ringlet_safe_halt(void)
 	ringlet_hypercall0(RINGLET_HC_HALT);
 }
 
-/* With IF clear nothing would ever wake us: the last vCPU's end is the guest's. */
+/*
+ * With IF clear nothing would ever wake us: the last vCPU's end is the guest's.
+ * An early exception ends here, too, and there is no panic() before it.
+ */
 static noinstr void ringlet_halt(void)
 {
-	if (READ_ONCE(ringlet_shared->flags) & X86_EFLAGS_IF)
+	if (READ_ONCE(ringlet_shared->flags) & X86_EFLAGS_IF) {
 		ringlet_safe_halt();
-	else if (num_online_cpus() > 1)
+		return;
+	}
+	if (num_online_cpus() > 1) {
 		ringlet_hypercall0(RINGLET_HC_VCPU_STOP);
-	else
-		ringlet_hypercall3(RINGLET_HC_SHUTDOWN,
-				   RINGLET_SHUTDOWN_POWEROFF, 0, 0);
+		return;
+	}
+
+	instrumentation_begin();
+	if (system_state < SYSTEM_RUNNING)
+		ringlet_shutdown(RINGLET_SHUTDOWN_PANIC,
+				 "halted before it was up");
+	ringlet_shutdown(RINGLET_SHUTDOWN_POWEROFF, NULL);
 }
 
 DEFINE_IDTENTRY_SYSVEC(sysvec_ringlet)
