@@ -119,8 +119,16 @@ static bool msr_read(unsigned int msr, u64 *value)
 		return true;
 	case MSR_IA32_DEBUGCTLMSR:
 	case MSR_IA32_PLATFORM_ID:
-	case MSR_IA32_UCODE_REV:
 		*value = 0;
+		return true;
+	case MSR_IA32_UCODE_REV:
+		/*
+		 * Newer than any that Linux distrusts: 0 would cost Alder Lake
+		 * its PCIDs, which are the module's, and Zen 5 its RDSEED, of
+		 * which the host has judged. Intel's is the upper half, AMD's
+		 * the lower.
+		 */
+		*value = ~0ULL;
 		return true;
 	}
 
