@@ -47,8 +47,9 @@ static u64 ringlet_clocksource_read(struct clocksource *cs)
 
 /*
  * Nanoseconds, and their conversion to themselves. Rated above a TSC that is
- * not to be trusted.
+ * not to be trusted, and below one that is.
  */
+#define RATING_BELOW_TSC 250
 #define NS_SHIFT 24
 
 static struct clocksource ringlet_clocksource = {
@@ -117,8 +118,9 @@ static void ringlet_setup_timer(void)
 
 static void __init ringlet_timer_init(void)
 {
-	if (!tsc_is_clock())
-		__clocksource_register(&ringlet_clocksource);
+	if (tsc_is_clock())
+		ringlet_clocksource.rating = RATING_BELOW_TSC;
+	__clocksource_register(&ringlet_clocksource);
 
 	ringlet_setup_timer();
 
