@@ -10,6 +10,7 @@
  * Runs in guest kernel mode, in any context.
  */
 #include <linux/init.h>
+#include <linux/irqflags.h>
 #include <linux/jump_label.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
@@ -78,10 +79,13 @@ static void ringlet_wait(u8 *byte, u8 value)
 	}
 
 	local_irq_disable();
-	if (READ_ONCE(*byte) == value)
+	if (READ_ONCE(*byte) == value) {
+		/* WAIT does it where lockdep does not see it; as safe_halt(). */
+		trace_hardirqs_on();
 		ringlet_hypercall1(RINGLET_HC_WAIT, 1);
-	else
+	} else {
 		local_irq_enable();
+	}
 }
 
 PV_CALLEE_SAVE_REGS_THUNK(ringlet_vcpu_preempted);
