@@ -123,6 +123,15 @@ SYM_FUNC_START(ringlet_read_cr2)
 	RET
 SYM_FUNC_END(ringlet_read_cr2)
 
+/*
+ * In the place of this_cpu_cmpxchg16b_emu, which SLUB calls until alternatives
+ * are applied: that turns interrupts off by CLI, and POPF does not turn them on.
+ */
+SYM_FUNC_START(ringlet_cmpxchg16b)
+	cmpxchg16b __percpu (%rsi)
+	RET
+SYM_FUNC_END(ringlet_cmpxchg16b)
+
 	.popsection
 
 	.pushsection .entry.text, "ax"

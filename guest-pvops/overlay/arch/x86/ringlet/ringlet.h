@@ -130,6 +130,7 @@ unsigned long ringlet_save_fl(void);
 void ringlet_irq_disable(void);
 void ringlet_irq_enable(void);
 unsigned long ringlet_read_cr2(void);
+void ringlet_cmpxchg16b(void);
 
 /* Installers, called once by ringlet_start_kernel(), in this order. */
 void __init ringlet_init_cpu_ops(void);
@@ -185,9 +186,13 @@ void ringlet_set_syscall_gate(unsigned int gate, unsigned long native);
 /* The one-shot timer's line was raised. */
 void ringlet_timer_interrupt(void);
 
-/* Mainline's, in entry_64.S, traps.c and mce/core.c; no header has them. */
+/*
+ * Mainline's, in entry_64.S, cmpxchg16b_emu.S, traps.c and mce/core.c; no
+ * header has them.
+ */
 void early_xen_iret_patch(void);
 void xen_iret(void);
+void this_cpu_cmpxchg16b_emu(void);
 void noist_exc_debug(struct pt_regs *regs);
 void noist_exc_machine_check(struct pt_regs *regs);
 

@@ -26,12 +26,15 @@
 #include "ringlet.h"
 
 /*
- * Make mainline's ways back out end in ringlet_iret. They are plain jumps,
- * taken before alternatives are applied and after, so they are patched here,
- * while the text is still writable.
+ * Make mainline's ways back out end in ringlet_iret, and its substitute for
+ * CMPXCHG16B in that instruction. They are taken before alternatives are
+ * applied, so they are patched here, while the text is still writable.
  */
-static void __init redirect_iret(void)
+static void __init redirect(void)
 {
+	__text_gen_insn(&this_cpu_cmpxchg16b_emu, JMP32_INSN_OPCODE,
+			&this_cpu_cmpxchg16b_emu, &ringlet_cmpxchg16b,
+			JMP32_INSN_SIZE);
 	__text_gen_insn(&early_xen_iret_patch, JMP32_INSN_OPCODE,
 			&early_xen_iret_patch, &ringlet_iret, JMP32_INSN_SIZE);
 #ifdef CONFIG_XEN_PV
@@ -44,7 +47,7 @@ asmlinkage __visible void __init __noreturn
 ringlet_start_kernel(unsigned long boot_params_gpa)
 {
 	clear_bss();
-	redirect_iret();
+	redirect();
 	ringlet_guest = true;
 
 	/* It is, and lockdep has to know from the start. */
