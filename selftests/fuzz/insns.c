@@ -1319,29 +1319,46 @@ static bool differs(const struct insn_outcome *process,
 	       !count_intended(process, guest);
 }
 
+/* No instruction with REP has more rounds in the memory that there is. */
+#define ROUNDS_MAX 65536
+
+/* The case alone, so many steps of it: past a POPF that clears TF, too. */
+static bool alike_after(const struct insn_case *x, unsigned int steps)
+{
+	batch->cases[0] = *x;
+	batch->cases[0].rflags |= TF;
+	batch->cases[0].insist = 1;
+	batch->cases[0].steps = steps;
+	batch->n = 1;
+	run_both();
+	return alike(&natively[0], &batch->outcomes[0]);
+}
+
 /*
- * The case alone, a step more each time, until the two differ: past a POPF that
- * clears TF, too. False if they do not.
+ * The case alone, up to the step at which the two begin to differ. False if they
+ * do not. An instruction with REP is as many steps as it has rounds, so there may
+ * be more than are worth to be taken one by one.
  */
 static bool examine(u64 seed, u64 number, unsigned int i)
 {
 	struct insn_case x = batch->cases[i];
 	struct insn_outcome *guest = &batch->outcomes[0];
-	unsigned int steps;
+	unsigned int same = 0, other, steps;
 
-	for (steps = 1; steps <= 64; steps++) {
-		batch->cases[0] = x;
-		batch->cases[0].rflags |= TF;
-		batch->cases[0].insist = 1;
-		batch->cases[0].steps = steps;
-		batch->n = 1;
-		run_both();
-		if (!alike(&natively[0], guest))
-			break;
-		if (guest->steps < steps || guest->vector != 1)
-			break;
+	for (other = 1; alike_after(&x, other); other *= 2) {
+		if (guest->steps < other || guest->vector != 1 ||
+		    other >= ROUNDS_MAX)
+			return false;
+		same = other;
 	}
-	if (alike(&natively[0], guest))
+	while (other - same > 1) {
+		steps = (same + other) / 2;
+		if (alike_after(&x, steps))
+			same = steps;
+		else
+			other = steps;
+	}
+	if (alike_after(&x, other))
 		return false;
 	if (!count_intended(&natively[0], guest))
 		report_difference(&natively[0], guest, seed, number, i);
