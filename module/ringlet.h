@@ -222,6 +222,7 @@ enum ringlet_next {
  * @wait: where HALT sleeps
  * @left: reason of the exit being handled
  * @handled: the last exit was handled within the visit
+ * @bus_lock: the last #DB was the host's, after a bus lock
  * @next: and this came of it
  * @spurious: exits in a row that were faults for which nothing was missing
  * @trained: the guest ran since RUN last returned
@@ -279,6 +280,7 @@ struct ringlet_vcpu {
 	wait_queue_head_t wait;
 	enum ringlet_exit left;
 	bool handled;
+	bool bus_lock;
 	enum ringlet_next next;
 	unsigned int spurious;
 	bool trained;

@@ -13,7 +13,6 @@
 
 #include <linux/kvm_host.h>
 #include <linux/moduleparam.h>
-#include <asm/alternative.h>
 #include <asm/apic.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
@@ -22,7 +21,6 @@
 #include <asm/sync_core.h>
 #include <asm/trapnr.h>
 
-#include "compat/features.h"
 #include "descriptor.h"
 #include "trace.h"
 
@@ -205,6 +203,9 @@ static void load_guest_debug(struct ringlet_vcpu *vcpu, struct host_state *host)
 	struct ringlet_window_state *state = vcpu->window.state;
 	int i;
 
+	/* INT1 leaves it as it is, and 6.1 boots with a bus lock in it. */
+	if (boot_cpu_has(X86_FEATURE_BUS_LOCK_DETECT))
+		set_debugreg(DR6_RESERVED, 6);
 	host->guest_dr = vcpu->dr[5] & 0xff;
 	host->dr7 = 0;
 	state->guest_dr7 = 0;
@@ -222,6 +223,17 @@ static void load_guest_debug(struct ringlet_vcpu *vcpu, struct host_state *host)
 	state->guest_dr7 = ringlet_sane_dr7(vcpu->dr[5]);
 }
 
+/*
+ * #DB after a locked access that went to the bus (DR6.BLD is 0 for it; SDM vol.
+ * 3B, 18.3.1.6): the host looks out for them with DEBUGCTL, which it shares with
+ * the guest. The guest did not ask, and does not hear of it.
+ */
+static bool only_bus_lock(unsigned long dr6)
+{
+	return !(dr6 & (DR_BUS_LOCK | DR_TRAP_BITS | DR_STEP | DR_SWITCH)) &&
+	       boot_cpu_has(X86_FEATURE_BUS_LOCK_DETECT);
+}
+
 static void restore_host_debug(struct ringlet_vcpu *vcpu,
 			       const struct host_state *host)
 {
@@ -229,10 +241,13 @@ static void restore_host_debug(struct ringlet_vcpu *vcpu,
 	int i;
 
 	/* #DB of the guest, by breakpoint or TF, leaves its reason in DR6. */
+	vcpu->bus_lock = false;
 	if (ringlet_gprs(vcpu)->vector == X86_TRAP_DB ||
 	    (vcpu->window.state->pending & RINGLET_PENDING_DB)) {
 		get_debugreg(dr6, 6);
-		vcpu->dr[4] = dr6;
+		vcpu->bus_lock = only_bus_lock(dr6);
+		if (!vcpu->bus_lock)
+			vcpu->dr[4] = dr6 | DR_BUS_LOCK;
 		set_debugreg(DR6_RESERVED, 6);
 	}
 	if (host->guest_dr)
@@ -364,6 +379,8 @@ static void prepare_stay(struct ringlet_vcpu *vcpu, bool again)
 			state->guest_cr4 |= X86_CR4_TSD;
 	}
 	sane_registers(vcpu);
+	/* A fault in the switcher leaves what is here by then. */
+	state->gprs.vector = 0;
 }
 
 /* Everything that stays as it is until the visit ends. */
@@ -378,24 +395,6 @@ static void prepare_visit(struct ringlet_vcpu *vcpu)
 }
 
 /*
- * Zen 1 shows whoever divides by zero the last quotient: let it be 0 / 1, as the
- * host does on its way to a process and before VMRUN. All of it is the
- * alternative, for every stay comes this way.
- */
-static __always_inline void clear_divider(void)
-{
-	asm volatile(ALTERNATIVE("",
-				 "xorl %%eax, %%eax\n\t"
-				 "xorl %%edx, %%edx\n\t"
-				 "movl $1, %%ecx\n\t"
-				 "divl %%ecx",
-				 RINGLET_BUG_DIVIDER)
-		     :
-		     :
-		     : "eax", "ecx", "edx", "cc");
-}
-
-/*
  * By an address that the compiler never saw: a host that checks the types of
  * indirect calls (kCFI) finds no hash before it.
  */
@@ -404,7 +403,6 @@ static void __nocfi enter_window(struct ringlet_vcpu *vcpu, bool again)
 	typedef void (*enter_fn)(bool again);
 	enter_fn enter = (enter_fn)window_address(vcpu, ringlet_enter);
 
-	clear_divider();
 	enter(again);
 }
 
@@ -518,6 +516,25 @@ bool ringlet_is_interrupt(struct ringlet_vcpu *vcpu, u64 vector)
 	       !vcpu->window.idt[RINGLET_GATE_INT80].bits.dpl;
 }
 
+/*
+ * What was on its way to us when the switcher faulted: an interrupt that its
+ * handler does not see is never acknowledged, and holds up all others. A stub's
+ * first instructions have not said yet which it is; its address does.
+ */
+static u64 lost_vector(struct ringlet_vcpu *vcpu)
+{
+	struct ringlet_window_state *state = vcpu->window.state;
+	u64 rip = state->fault_rip;
+
+	if (rip - window_address(vcpu, ringlet_stubs) <
+	    NR_VECTORS * RINGLET_STUB_SIZE)
+		return (rip - window_address(vcpu, ringlet_stubs)) /
+		       RINGLET_STUB_SIZE;
+	if (rip == window_address(vcpu, ringlet_stub_nmi))
+		return X86_TRAP_NMI;
+	return state->lost_vector;
+}
+
 /**
  * ringlet_switch_finish() - hand the host what arrived in the guest
  * @vcpu: just returned from ringlet_switch_to_guest()
@@ -532,6 +549,17 @@ void ringlet_switch_finish(struct ringlet_vcpu *vcpu)
 	gate_desc *idt;
 
 	state->pending = 0;
+	/*
+	 * Perhaps fast.c met a bad page on its walk. What the host makes of
+	 * that it does on the way to user mode: do not go there before, the
+	 * guest will fault again.
+	 */
+	if (vector == X86_TRAP_PF && (pending & RINGLET_PENDING_MCE)) {
+		vcpu->handled = true;
+		vcpu->next = RINGLET_RESUME;
+	}
+	if (vector == RINGLET_VECTOR_FAULTED)
+		vector = lost_vector(vcpu);
 	/* First NMIs: after one from the guest they are blocked still. */
 	if (vector == X86_TRAP_NMI || (pending & RINGLET_PENDING_NMI))
 		pass_on_nmi();

@@ -17,7 +17,6 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <asm/cpu.h>
-#include <asm/debugreg.h>
 #include <asm/fpu/api.h>
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
@@ -159,23 +158,6 @@ static enum ringlet_next split_lock(struct ringlet_vcpu *vcpu)
 }
 
 /*
- * #DB after a locked access that went to the bus (DR6.BLD is 0 for it; SDM vol.
- * 3B, 18.3.1.6): the host looks out for them with DEBUGCTL, which it shares with
- * the guest. The guest did not ask. Its act costs it an exit; what the host does
- * to its own threads beyond that is closed to modules. False if nothing else is
- * the matter.
- */
-static bool not_only_bus_lock(struct ringlet_vcpu *vcpu)
-{
-	u64 *dr6 = &vcpu->dr[4];
-
-	if (*dr6 & DR_BUS_LOCK)
-		return true;
-	*dr6 |= DR_BUS_LOCK;
-	return *dr6 & (DR_TRAP_BITS | DR_STEP | DR_SWITCH);
-}
-
-/*
  * A fault at CPL 0: the guest's registers are lost. A memory error is the
  * machine's, and the host has been told of it.
  */
@@ -209,7 +191,8 @@ static enum ringlet_next exception(struct ringlet_vcpu *vcpu,
 	if (vector == X86_TRAP_AC &&
 	    !(ringlet_gprs(vcpu)->rflags & X86_EFLAGS_AC))
 		return split_lock(vcpu);
-	if (vector == X86_TRAP_DB && !not_only_bus_lock(vcpu))
+	/* It costs an exit. What its own threads pay the host tells no module. */
+	if (vector == X86_TRAP_DB && vcpu->bus_lock)
 		return RINGLET_RESUME;
 	return ringlet_event_deliver(vcpu, vector, error);
 }

@@ -18,7 +18,8 @@
  * in here is one of the linear map's: the host took the frame away between the
  * look at the frame table and the access. It ends in "leave", from wherever it
  * was (switch.S): nothing is changed in s->gprs before the last such access. The
- * same for a memory error that an access in here met.
+ * same for a memory error that such an access met. One in the window itself is
+ * the guest's end, which may then be told in another exception's words.
  */
 #include <linux/types.h>
 #include <linux/compiler.h>

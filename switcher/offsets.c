@@ -73,6 +73,7 @@ int main(void)
 	STATE(HOST_LDT, host_ldt);
 	STATE(FAULT_RIP, fault_rip);
 	STATE(FAULT_VECTOR, fault_vector);
+	STATE(LOST_VECTOR, lost_vector);
 	STATE(FAST_FAULTS, fast_faults);
 	STATE(SCRATCH, scratch);
 	return 0;

@@ -96,6 +96,12 @@ SYM_CODE_START(ringlet_enter)
 	pushq	%r14
 	pushq	%r15
 	movq	%rsp, S(HOST_RSP)
+	/*
+	 * Zen 1 shows whoever divides by zero the last quotient: let it be that
+	 * of 0 and 1, as the host has it on its way to a process and to VMRUN.
+	 */
+	ALTERNATIVE "", "xorl %eax, %eax; xorl %edx, %edx; movl $1, %ecx; divl %ecx",	\
+		    RINGLET_BUG_DIVIDER
 	testb	%dil, %dil
 	jnz	.Lenter_window
 	movq	%cr3, %rax
@@ -847,12 +853,19 @@ SYM_CODE_START_LOCAL(ringlet_fault_in_switcher)
 	popq	S(FAULT_VECTOR)
 	addq	$8, %rsp			/* error code */
 	popq	S(FAULT_RIP)
+	cmpq	$X86_TRAP_MC, S(FAULT_VECTOR)
+	je	.Lfault_report
 	leaq	.Lrestore_host(%rip), %rax
 	cmpq	%rax, S(FAULT_RIP)
 	jb	.Lfault_report
 	movq	$0, S(HOST_DS)			/* DS, ES, FS and GS */
 .Lfault_report:
+	/* No gate clears DF, and the host's C wants it clear. */
+	cld
 	movq	$-1, S(DS)			/* and the rest: who knows */
+	/* It may have been an interrupt, on its way to the host. */
+	movq	S(VECTOR), %rax
+	movq	%rax, S(LOST_VECTOR)
 	movq	$RINGLET_VECTOR_FAULTED, S(VECTOR)
 	jmp	.Lrestore_host
 SYM_CODE_END(ringlet_fault_in_switcher)

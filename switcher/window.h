@@ -60,7 +60,7 @@
 #define RINGLET_VECTOR_SYSCALL32 0x101
 #define RINGLET_VECTOR_ASYNC_PF	0x1fd	/* #PF, but from the host's hypervisor */
 #define RINGLET_VECTOR_ABORTED	0x1fe	/* an NMI or #MC hit the switcher itself */
-#define RINGLET_VECTOR_FAULTED	0x1ff	/* the switcher itself faulted: a bug */
+#define RINGLET_VECTOR_FAULTED	0x1ff	/* the switcher itself faulted */
 
 /* ringlet_window_state.pending: what arrived while the switcher itself ran. */
 #define RINGLET_PENDING_NMI	0x1
@@ -203,6 +203,7 @@ struct ringlet_root {
  * @host_ldt: host LDT selector, usually null
  * @fault_rip: where the switcher itself faulted, for the report
  * @fault_vector: with what
+ * @lost_vector: which exit was about to be reported then; 0 is none
  * @fast_filled: shadow leaves made by fast.c
  * @fast_delivered: exceptions and faults delivered by it
  * @fast_flushed: addresses flushed by it
@@ -254,6 +255,7 @@ struct ringlet_window_state {
 	u16 host_ldt;
 	u64 fault_rip;
 	u64 fault_vector;
+	u64 lost_vector;
 	u64 fast_filled;
 	u64 fast_delivered;
 	u64 fast_flushed;
