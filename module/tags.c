@@ -37,9 +37,11 @@ static u64 *new_page(void)
 	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 }
 
+#define TOO_OFTEN (RINGLET_WAYS_GIVEN * RINGLET_FILLS_PER_WAY)
+
 static bool in_earnest(const struct ringlet_shadow *shadow)
 {
-	return shadow->gave_way >= RINGLET_WAYS_GIVEN * RINGLET_FILLS_PER_WAY;
+	return shadow->gave_way >= TOO_OFTEN;
 }
 
 /**
@@ -53,6 +55,9 @@ bool ringlet_tags_may_give_way(struct ringlet_shadow *shadow)
 	if (in_earnest(shadow))
 		return false;
 	shadow->gave_way += RINGLET_FILLS_PER_WAY;
+	/* What was there and goes now is made again first: in earnest, too. */
+	if (in_earnest(shadow))
+		shadow->gave_way = TOO_OFTEN + RINGLET_FILLS_PER_WAY;
 	return true;
 }
 
@@ -62,9 +67,7 @@ bool ringlet_tags_may_give_way(struct ringlet_shadow *shadow)
  */
 void ringlet_tags_filled(struct ringlet_shadow *shadow)
 {
-	if (in_earnest(shadow))
-		shadow->gave_way = 0;
-	else if (shadow->gave_way)
+	if (shadow->gave_way)
 		shadow->gave_way--;
 }
 
