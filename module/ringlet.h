@@ -222,8 +222,8 @@ enum ringlet_next {
  * @wait: where HALT sleeps
  * @left: reason of the exit being handled
  * @handled: the last exit was handled within the visit
- * @bus_lock: the last #DB was the host's, after a bus lock
  * @next: and this came of it
+ * @bus_lock: the last #DB was the host's, after a bus lock
  * @spurious: exits in a row that were faults for which nothing was missing
  * @trained: the guest ran since RUN last returned
  * @exits: by reason
@@ -280,8 +280,8 @@ struct ringlet_vcpu {
 	wait_queue_head_t wait;
 	enum ringlet_exit left;
 	bool handled;
-	bool bus_lock;
 	enum ringlet_next next;
+	bool bus_lock;
 	unsigned int spurious;
 	bool trained;
 

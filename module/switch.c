@@ -241,7 +241,6 @@ static void restore_host_debug(struct ringlet_vcpu *vcpu,
 	int i;
 
 	/* #DB of the guest, by breakpoint or TF, leaves its reason in DR6. */
-	vcpu->bus_lock = false;
 	if (ringlet_gprs(vcpu)->vector == X86_TRAP_DB ||
 	    (vcpu->window.state->pending & RINGLET_PENDING_DB)) {
 		get_debugreg(dr6, 6);

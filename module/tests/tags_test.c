@@ -1353,7 +1353,6 @@ static void tags_test_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
 }
 
-/* KUnit writes results into cases: each suite has its own. */
 /*
  * A guest whose instruction needs four leaves, and there is memory for three: they
  * are made again each time that all went for the fourth. That must end.
@@ -1388,6 +1387,7 @@ static void giving_way_now_and_then(struct kunit *test)
 	}
 }
 
+/* KUnit writes results into cases: each suite has its own. */
 /* clang-format off */
 #define TAGS_TEST_CASES						\
 	KUNIT_CASE(empty_roots_have_the_slot_only),			\
