@@ -164,6 +164,14 @@ static bool message_complete(const struct guest_command *command)
 	       !bytes_missing(command);
 }
 
+/* Once: each may wait for a full stderr, with the device's lock held. */
+static void say_nonsense(struct guest_command *command)
+{
+	if (!command->nonsense)
+		say("the guest's init talks nonsense; was the launcher built whole?");
+	command->nonsense = true;
+}
+
 /* From the guest. Takes all: what makes no sense is dropped, and said. */
 static size_t control_put(void *data, const u8 *buf, size_t len)
 {
@@ -178,7 +186,7 @@ static size_t control_put(void *data, const u8 *buf, size_t len)
 		if (!message_complete(command))
 			continue;
 		if (!take_message(command)) {
-			say("the guest's init talks nonsense; was the launcher built whole?");
+			say_nonsense(command);
 			done = len;
 		}
 		command->in_len = 0;

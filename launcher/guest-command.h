@@ -20,6 +20,7 @@
  * @started: init said hello and has the request
  * @ended: init reported; @outcome is valid
  * @done: DONE is sent
+ * @nonsense: it was said that init talks nonsense
  * @outcome: the command's
  */
 struct guest_command {
@@ -34,6 +35,7 @@ struct guest_command {
 	bool started;
 	bool ended;
 	bool done;
+	bool nonsense;
 	struct outcome outcome;
 };
 
