@@ -26,8 +26,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <termios.h>
 #include <unistd.h>
+/* Not <termios.h>, which has no struct termios2. */
+#include <asm/termbits.h>
 
 #include "../include/uapi/ringlet.h"
 #include "sandbox.h"
@@ -61,6 +62,8 @@ static const int calls[] = {
 static const unsigned int requests[] = {
 	RINGLET_RUN, RINGLET_IRQ_RAISE, TIOCGWINSZ, TIOCGPGRP,
 	TCGETS,	     TCSETS,		TCSETSW,    TCSETSF,
+	/* what glibc makes of the same from 2.42 on */
+	TCGETS2,     TCSETS2,		TCSETSW2,   TCSETSF2,
 };
 
 /* Where the rules do not fit together: a mistake of ours, or no memory. */
