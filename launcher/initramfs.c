@@ -85,7 +85,7 @@ static u8 *read_all(int fd, size_t len, const char *path)
 	return data;
 }
 
-void initramfs_read(struct initramfs *initramfs, const char *path)
+void initramfs_read(struct initramfs *initramfs, const char *path, u64 mem)
 {
 	struct stat st;
 	int fd;
@@ -99,6 +99,10 @@ void initramfs_read(struct initramfs *initramfs, const char *path)
 		    path);
 	if (!st.st_size)
 		die("the initrd %s is empty; build it again", path);
+	/* Before it is read: a wrong file may be larger than this machine's memory. */
+	if ((u64)st.st_size >= mem)
+		die("the initrd %s has %lluM, and the guest %lluM; give more --mem",
+		    path, ALIGN_UP((u64)st.st_size, MiB) / MiB, mem / MiB);
 	initramfs->file = read_all(fd, st.st_size, path);
 	initramfs->file_len = st.st_size;
 	close(fd);

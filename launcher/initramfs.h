@@ -24,7 +24,7 @@ struct initramfs {
 extern const u8 init_blob[];
 extern const u8 init_blob_end[];
 
-void initramfs_read(struct initramfs *initramfs, const char *path);
+void initramfs_read(struct initramfs *initramfs, const char *path, u64 mem);
 void initramfs_add_init(struct initramfs *initramfs);
 u64 initramfs_size(const struct initramfs *initramfs);
 void initramfs_copy(const struct initramfs *initramfs, u8 *dest);
