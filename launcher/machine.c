@@ -161,7 +161,7 @@ static void read_inputs(const struct machine_config *config,
 	if (!kernel_image_open(image, config->kernel))
 		die("%s", image->error);
 	if (config->initrd)
-		initramfs_read(initramfs, config->initrd);
+		initramfs_read(initramfs, config->initrd, config->mem);
 	if (config->command)
 		initramfs_add_init(initramfs);
 }
@@ -322,6 +322,14 @@ static void serve_timeout(struct machine *m)
 	machine_end(m, &outcome);
 }
 
+static void flush_timed_out(struct machine *m)
+{
+	outcome_set(
+		&m->outcome, STATUS_TIMEOUT, EXIT_TIMEOUT,
+		"the guest ended, but what it wrote was not taken within %g seconds; give more --timeout, or read it faster",
+		m->config->timeout);
+}
+
 /* Waits for one event and serves it. False if it was the timer. */
 static bool serve_event(struct machine *m, struct io_loop *io)
 {
@@ -342,6 +350,7 @@ static bool serve_event(struct machine *m, struct io_loop *io)
 		serve_signal(m, io);
 	} else if (event.data.fd == m->wake_fd) {
 		eventfd_read(m->wake_fd, &count);
+		tty_take();
 		machine_serve_ports(m);
 	}
 	return true;
@@ -349,8 +358,9 @@ static bool serve_event(struct machine *m, struct io_loop *io)
 
 /*
  * The guest is over; what it wrote is not yet. If it ended by itself its
- * output is waited for as long as the user likes to wait; a signal or timeout
- * grants it two seconds.
+ * output is waited for as long as the user likes to wait: --timeout counts on,
+ * since the guest chose how much there is, and Ctrl-A x is heard. After a
+ * signal or timeout it has two seconds.
  */
 static void flush(struct machine *m, struct io_loop *io)
 {
@@ -360,11 +370,17 @@ static void flush(struct machine *m, struct io_loop *io)
 	struct epoll_event event;
 	eventfd_t count;
 
-	set_timer(io, own_end ? 0 : FLUSH_SECONDS);
+	if (!own_end)
+		set_timer(io, FLUSH_SECONDS);
 	for (machine_flush(m); !machine_flushed(m); machine_flush(m)) {
 		if (epoll_wait(io->epoll_fd, &event, 1, -1) != 1)
 			continue;
-		if (event.data.fd == io->timer_fd)
+		if (event.data.fd == io->timer_fd) {
+			if (own_end)
+				flush_timed_out(m);
+			return;
+		}
+		if (m->escape.quit)
 			return;
 		if (event.data.fd == io->signal_fd) {
 			m->ended = false;
@@ -472,4 +488,6 @@ void machine_run(struct machine *m, struct outcome *outcome)
 	flush(m, &io);
 	settle_outcome(m);
 	*outcome = m->outcome;
+	/* From here on signals end us, and the last sentence may wait for long. */
+	tty_restore();
 }

@@ -20,6 +20,7 @@
  *	sandbox.c		what is given up before the guest runs
  *	options.c, status.c	command lines, exit status
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -93,16 +94,26 @@ static int cmd_version(int argc, char **argv)
 	return 0;
 }
 
-/* A descriptor below 3 that we open later would be taken for stdio. */
+/*
+ * A descriptor below 3 that we open later would be taken for stdio. What goes
+ * to a stdout that was closed is not lost in silence: it cannot be written.
+ */
 static void fill_standard_fds(void)
 {
+	static const int flags[] = { O_RDONLY, O_RDONLY, O_WRONLY };
 	int fd;
 
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", flags[fd]);
+}
+
+/* For the commands that print and end: as much as said that all is printed. */
+static int flush_stdout(int status)
+{
+	if (fflush(stdout) || ferror(stdout))
+		die("cannot write to stdout: %s", strerror(errno));
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -121,5 +132,5 @@ int main(int argc, char **argv)
 	command = find_command(argv[1]);
 	if (!command)
 		die("no command %s; see ringlet --help", argv[1]);
-	return command->run(argc - 1, argv + 1);
+	return flush_stdout(command->run(argc - 1, argv + 1));
 }

@@ -56,6 +56,21 @@ void status_note_output(bool in_mid_line)
 	__atomic_store_n(&mid_line, in_mid_line, __ATOMIC_RELAXED);
 }
 
+/*
+ * A pipe or terminal that takes nothing more, because nobody reads, must not
+ * hold up our end for ever. @patience: milliseconds, or -1: until a signal.
+ */
+static bool can_write(int fd, int patience)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	struct timespec wait = { .tv_sec = patience / 1000 };
+	sigset_t none;
+
+	sigemptyset(&none);
+	return ppoll(&pfd, 1, patience < 0 ? NULL : &wait,
+		     patience < 0 ? &none : NULL) != 0;
+}
+
 /* Nothing more can be done about what cannot be written. */
 static void put(int fd, const char *text)
 {
@@ -63,19 +78,13 @@ static void put(int fd, const char *text)
 		return;
 }
 
-/* @patience: milliseconds that a full stderr may take, or -1: until a signal. */
 static void print_sentence(const char *text, int patience)
 {
 	bool break_line =
 		__atomic_exchange_n(&mid_line, false, __ATOMIC_RELAXED);
-	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
-	struct timespec wait = { .tv_sec = patience / 1000 };
 	char line[STATUS_MESSAGE_MAX + 64];
-	sigset_t none;
 
-	sigemptyset(&none);
-	if (ppoll(&pfd, 1, patience < 0 ? NULL : &wait,
-		  patience < 0 ? &none : NULL) == 0)
+	if (!can_write(STDERR_FILENO, patience))
 		return;
 	/* In one call, so that it is one piece between a guest's lines. */
 	snprintf(line, sizeof(line), "%s%s: %s\n", break_line ? "\n" : "",
@@ -108,14 +117,17 @@ void outcome_set(struct outcome *outcome, enum status_reason reason, int status,
 
 /*
  * A file that stdout or stderr goes to as well: what is opened anew would begin
- * at its start and cut what they wrote, so ours comes behind theirs.
+ * at its start and cut what they wrote, so ours comes behind theirs. A pipe is
+ * not to be open for reading by ourselves, either: its reader's end would not
+ * be one, and what is written then waits for ever.
  */
 static int share_standard_fd(int fd)
 {
 	struct stat ours, theirs;
 	int i;
 
-	if (fstat(fd, &ours) || !S_ISREG(ours.st_mode))
+	if (fstat(fd, &ours) ||
+	    (!S_ISREG(ours.st_mode) && !S_ISFIFO(ours.st_mode)))
 		return fd;
 	for (i = STDOUT_FILENO; i <= STDERR_FILENO; i++) {
 		if (fstat(i, &theirs) || theirs.st_dev != ours.st_dev ||
@@ -169,10 +181,15 @@ void status_open_file(void)
 }
 
 /* What is at fault may be known before the file is open. */
-static int write_json(json_t *root)
+static int write_json(json_t *root, int patience)
 {
 	if (status_fd < 0 ? open_file() : cut_file())
 		return -1;
+	/* A pipe that takes a byte takes 4096; it is less. */
+	if (!can_write(status_fd, patience)) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
 	return json_dumpfd(root, status_fd, JSON_INDENT(2));
 }
 
@@ -187,19 +204,22 @@ void status_make_plain(char *text)
 			*text = '?';
 }
 
-static void write_status_file(const struct outcome *outcome)
+static bool write_status_file(const struct outcome *outcome, int patience)
 {
 	json_t *root;
+	bool written;
 
 	if (!status_file)
-		return;
+		return true;
 	root = json_pack("{s:s, s:i, s:s}", "reason",
 			 status_reason_name(outcome->reason), "status",
 			 outcome->status, "message", outcome->message);
-	if (!root || write_json(root))
+	written = root && !write_json(root, patience);
+	if (!written)
 		say("cannot write the status file %s: %s", status_file,
 		    strerror(errno));
 	json_decref(root);
+	return written;
 }
 
 void status_exit(const struct outcome *outcome)
@@ -209,7 +229,9 @@ void status_exit(const struct outcome *outcome)
 	int patience = plain.reason == STATUS_TIMEOUT ? SENTENCE_WAIT_MS : -1;
 
 	status_make_plain(plain.message);
-	write_status_file(&plain);
+	/* An empty file says that we were killed: that must not look well. */
+	if (!write_status_file(&plain, patience) && !plain.status)
+		plain.status = EXIT_FAULT;
 	switch (plain.reason) {
 	case STATUS_NO_STATUS:
 	case STATUS_PANIC:
@@ -241,7 +263,8 @@ void status_exit_at_once(const char *fmt, ...)
 		json, sizeof(json),
 		"{\n  \"reason\": \"%s\",\n  \"status\": %d,\n  \"message\": \"%s\"\n}",
 		status_reason_name(STATUS_ERROR), EXIT_FAULT, text);
-	if (status_fd >= 0 && !cut_file())
+	if (status_fd >= 0 && !cut_file() &&
+	    can_write(status_fd, SENTENCE_WAIT_MS))
 		put(status_fd, json);
 	_exit(EXIT_FAULT);
 }

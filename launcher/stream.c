@@ -276,9 +276,10 @@ static void *output_thread(void *arg)
 			wake_io_thread(s);
 		pthread_cond_broadcast(&s->changed);
 	}
+	/* Some file systems say so late that there was no room. */
+	if (s->fd >= 0 && close(s->fd) && !s->error)
+		s->error = errno;
 	s->closed = true;
-	if (s->fd >= 0)
-		close(s->fd);
 	pthread_cond_broadcast(&s->changed);
 	wake_io_thread(s);
 	pthread_mutex_unlock(&s->lock);
@@ -295,9 +296,22 @@ static bool in_background(int fd)
 	return errno == EIO && isatty(fd) && tcgetpgrp(fd) != getpgrp();
 }
 
-static ssize_t read_some(struct stream *s, u8 *data, size_t len)
+/* The I/O thread is told, which makes the terminal raw (tty.c). */
+static void wait_for_foreground(struct stream *s)
 {
 	static const struct timespec pause = { .tv_nsec = 200000000 };
+
+	pid_t foreground;
+
+	do {
+		nanosleep(&pause, NULL);
+		foreground = tcgetpgrp(s->fd);
+	} while (foreground >= 0 && foreground != getpgrp());
+	wake_io_thread(s);
+}
+
+static ssize_t read_some(struct stream *s, u8 *data, size_t len)
+{
 	ssize_t n;
 
 	for (;;) {
@@ -307,7 +321,7 @@ static ssize_t read_some(struct stream *s, u8 *data, size_t len)
 		if (errno == EAGAIN)
 			wait_ready(s->fd, POLLIN);
 		else if (in_background(s->fd))
-			nanosleep(&pause, NULL);
+			wait_for_foreground(s);
 		else if (errno != EINTR)
 			return -1;
 	}

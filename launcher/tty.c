@@ -18,6 +18,8 @@
 
 static struct termios saved, raw;
 static int tty_fd = -1;
+/* @saved is what there was before we first touched it. */
+static bool touched;
 
 /*
  * To set a terminal from the background stops who does it (SIGTTOU), and it is
@@ -32,21 +34,41 @@ static bool is_ours(void)
 
 void tty_restore(void)
 {
-	if (tty_fd >= 0 && is_ours())
+	if (touched && is_ours())
 		tcsetattr(tty_fd, TCSADRAIN, &saved);
+}
+
+/* As it is now: while we are in the background it is another's, readline's perhaps. */
+static bool save(void)
+{
+	if (tcgetattr(tty_fd, &saved))
+		return false;
+	raw = saved;
+	cfmakeraw(&raw);
+	/* Early kernel messages end in a bare newline. */
+	raw.c_oflag |= OPOST | ONLCR;
+	touched = true;
+	return true;
 }
 
 /* After a stop the shell may have changed the terminal. */
 void tty_resume(void)
 {
-	if (tty_fd >= 0 && is_ours())
+	if (tty_fd >= 0 && is_ours() && (touched || save()))
 		tcsetattr(tty_fd, TCSADRAIN, &raw);
+}
+
+/* Started in the background, we came to the front: a shell's "fg" need not stop us for that. */
+void tty_take(void)
+{
+	if (!touched)
+		tty_resume();
 }
 
 static void restore_and_die(int signal)
 {
 	/* SA_RESETHAND: this time it kills. */
-	if (is_ours())
+	if (touched && is_ours())
 		tcsetattr(tty_fd, TCSANOW, &saved);
 	raise(signal);
 }
@@ -88,12 +110,6 @@ void tty_thread_mask(sigset_t *mask)
 
 void tty_make_raw(int fd)
 {
-	if (tcgetattr(fd, &saved))
-		return;
-	raw = saved;
-	cfmakeraw(&raw);
-	/* Early kernel messages end in a bare newline. */
-	raw.c_oflag |= OPOST | ONLCR;
 	tty_fd = fd;
 	atexit(tty_restore);
 	catch_fatal_signals();

@@ -19,6 +19,7 @@ struct tty_escape {
 void tty_make_raw(int fd);
 void tty_restore(void);
 void tty_resume(void);
+void tty_take(void);
 void tty_thread_mask(sigset_t *mask);
 bool tty_size(int fd, u16 *cols, u16 *rows);
 size_t tty_filter(struct tty_escape *escape, u8 *buf, size_t len);

@@ -101,6 +101,11 @@ check "nothing is open that it was started with" [ "$(grep -cx "$work/kernel\|$w
 check "but what it was told to write to" [ "$(cat "$work/log"),$(grep -c interrupt "$work/status")" = up,1 ]
 check "and there are three or four" [ "$threads" = 3 -o "$threads" = 4 ]
 
+# Not by reading it: this machine may have less.
+truncate -s 1T "$work/large"
+ends "an initrd larger than the guest" 125 error "ringlet: the initrd $work/large has 1048576M, and the guest 64M; give more --mem" \
+	poweroff --initrd "$work/large"
+
 # A sentence begins on a line of its own where it is seen with the guest's.
 run "say:half panic:x" >"$work/out" 2>&1 </dev/null
 check "a sentence after half a line" [ "$(cat "$work/out")" = "$(printf 'half\nringlet: the guest kernel panicked: x')" ]
@@ -111,6 +116,16 @@ check "the log is a copy of the console" [ "$(cat "$work/log" "$work/out")" = te
 run "say:text poweroff" >/dev/full 2>"$work/err" </dev/null
 check "a full disk: 125 and why" [ "$?,$(cat "$work/err")" = \
 	"125,ringlet: cannot write to stdout: No space left on device; output is lost" ]
+run "say:text poweroff" >&- 2>"$work/err" </dev/null
+check "a stdout that is closed: 125 and why" [ "$?,$(cat "$work/err")" = \
+	"125,ringlet: cannot write to stdout: Bad file descriptor; output is lost" ]
+run "poweroff" >&- 2>"$work/err" </dev/null
+check "unless there is nothing to write" [ "$?,$(cat "$work/err")" = 0, ]
+run "poweroff" --status-file /dev/full 2>"$work/err" </dev/null
+check "a status file on a full disk: 125 and why" [ "$?,$(cat "$work/err")" = \
+	"125,ringlet: cannot write the status file /dev/full: No space left on device" ]
+"$here/ringlet-scripted" help >/dev/full 2>"$work/err"
+check "so is help" [ "$?,$(cat "$work/err")" = "125,ringlet: cannot write to stdout: No space left on device" ]
 for command in "" "-- true"; do
 	# shellcheck disable=SC2086 # words
 	run "say:text poweroff" --log /dev/full $command >"$work/out" 2>"$work/err" </dev/null
@@ -140,6 +155,32 @@ run "say:text poweroff" --status-file /dev/stdout </dev/null | cat >"$work/out"
 check "the status goes to a pipe that is stdout" says_poweroff <"$work/out"
 run "say:text poweroff" --status-file /dev/stdout >"$work/out" </dev/null
 check "and behind the output in a file" says_poweroff <"$work/out"
+(
+	run flood --status-file /dev/stdout 2>"$work/err"
+	echo $? >"$work/code"
+) | head -n 1 >"$work/out"
+check "and takes no reader's place there" [ "$(cat "$work/code" "$work/out")" = "$(printf '141\n0123456789abcdef')" ]
+
+# stalls NAME STATUS SENTENCE SCRIPT ARGUMENT...: stdout is a full pipe, whose reader stays and does not read.
+stalls() {
+	name=$1 want=$2 sentence=$3
+	shift 3
+	rm -f "$work/code"
+	{
+		head -c 65536 /dev/zero
+		run "$@" 2>"$work/err" </dev/null
+		echo $? >"$work/code"
+	} | while [ ! -s "$work/code" ]; do sleep 0.05; done
+	check "$name" [ "$(cat "$work/code"),$(cat "$work/err")" = "$want,$sentence" ]
+}
+stalls "a reader that does not read: --timeout is one" 124 \
+	"ringlet: the guest did not end within 1 seconds; give more --timeout, or see its log" flood --timeout 1
+stalls "of the guest's last words, too" 124 \
+	"ringlet: the guest ended, but what it wrote was not taken within 1 seconds; give more --timeout, or read it faster" \
+	"say:text poweroff" --timeout 1
+stalls "and the status file is not waited for" 124 \
+	"$(printf 'ringlet: cannot write the status file /dev/stdout: Connection timed out
+ringlet: the guest did not end within 1 seconds; give more --timeout, or see its log')" flood --timeout 1 --status-file /dev/stdout
 echo '{ "reason": "exit", "status": 0 }' >"$work/status"
 : >"$work/out"
 run "say:up hang" --status-file "$work/status" --timeout 20 >"$work/out" </dev/null &
@@ -178,10 +219,16 @@ check "under nohup SIGHUP is nothing" [ $? = 124 ]
 
 # terminal NAME SCRIPT STEP...: someone at a terminal goes through the steps.
 terminal() {
-	name=$1 script=$2
+	name=$1
+	RINGLET_SCRIPT=$2
+	export RINGLET_SCRIPT
 	shift 2
-	if RINGLET_SCRIPT=$script "$here/pty" "$@" 2>"$work/err" -- \
-		"$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M; then
+	at_terminal "$name" "$@" -- "$here/ringlet-scripted" run --kernel "$work/kernel" --initrd none --mem 64M
+}
+at_terminal() { # NAME STEP... -- COMMAND...
+	name=$1
+	shift
+	if "$here/pty" "$@" 2>"$work/err"; then
 		result ok "$name"
 	else
 		result "not ok" "$name"
@@ -190,6 +237,19 @@ terminal() {
 }
 terminal "Ctrl-A x" "say:up hang" expect:up raw 'send:\x01x' ends:0 cooked
 terminal "Ctrl-A ?" "say:up hang" expect:up 'send:\x01?' expect:quit 'send:\x01x' ends:0 cooked
+# Its last words are waited for, but the keyboard is heard.
+mkfifo "$work/stalled"
+sleep 1000 <>"$work/stalled" &
+pid=$!
+head -c 65536 /dev/zero >"$work/stalled"
+at_terminal "Ctrl-A x when the guest has ended" raw 'send:\x01x' ends:0 cooked -- \
+	sh -c 'RINGLET_SCRIPT="say:up poweroff" exec "$0" run --kernel "$1" --initrd none --mem 64M >"$2"' \
+	"$here/ringlet-scripted" "$work/kernel" "$work/stalled"
+kill $pid
+# What a shell has made of its terminal while we were behind it is not what we put back.
+at_terminal "from the background to the front" raw 'send:\x01x' ends:0 cooked -- \
+	bash -c 'set -m; stty -echo -icanon; RINGLET_SCRIPT="say:up hang" "$0" run --kernel "$1" --initrd none --mem 64M & sleep 1; stty echo icanon; fg >/dev/null' \
+	"$here/ringlet-scripted" "$work/kernel"
 terminal "a terminal after a poweroff" "say:up poweroff" expect:up ends:0 cooked
 terminal "after a panic" "say:up panic:x" "expect:up" "expect:ringlet: the guest kernel panicked" ends:255 cooked
 terminal "after a call that is none of ours" "breach:2" "expect:system call 2, which" ends:125 cooked
