@@ -18,6 +18,7 @@
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -169,7 +170,11 @@ u64 *ringlet_linear_entry(const struct ringlet_linear *linear, u64 gfn)
 	u64 gib = gfn / RINGLET_FRAMES_PER_GIB;
 	u64 *table;
 
-	if (gib >= linear->nr_gibs || !linear->level2[gib])
+	if (gib >= linear->nr_gibs)
+		return NULL;
+	/* The guest's own number, and what is read by it is dereferenced. */
+	gib = array_index_nospec(gib, linear->nr_gibs);
+	if (!linear->level2[gib])
 		return NULL;
 	table = table_of(linear->level2[gib][gfn >> 9 & 511]);
 	return table == linear->hole ? NULL : &table[gfn & 511];

@@ -36,6 +36,7 @@
 #include "ringlet.h"
 
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 
@@ -53,6 +54,19 @@ static struct ringlet_memslot *find_slot(struct ringlet_vm *vm, u64 gpa)
 		if (gfn - vm->slots[i].gfn < vm->slots[i].npages)
 			return &vm->slots[i];
 	return NULL;
+}
+
+/*
+ * The launcher's address of a page. Masked: a guest's walk with an address out
+ * of the slot would otherwise read the launcher's memory beyond it while the CPU
+ * speculates, and use what it read as the next table's address (Spectre v1).
+ */
+static unsigned long slot_hva(const struct ringlet_memslot *slot, u64 gpa)
+{
+	u64 gfn = array_index_nospec((gpa >> PAGE_SHIFT) - slot->gfn,
+				     slot->npages);
+
+	return slot->hva + (gfn << PAGE_SHIFT);
 }
 
 /**
@@ -74,7 +88,7 @@ void __user *ringlet_gpa_to_user(struct ringlet_vm *vm, u64 gpa,
 	offset = gpa - (slot->gfn << PAGE_SHIFT);
 	if (len > (slot->npages << PAGE_SHIFT) - offset)
 		return NULL;
-	return (void __user *)(slot->hva + offset);
+	return (void __user *)(slot_hva(slot, gpa) + offset_in_page(gpa));
 }
 
 /* For ringlet_walk(); -EFAULT if that is not memory. */
@@ -438,7 +452,7 @@ int ringlet_know_frame(struct ringlet_vm *vm, u64 gpa, bool write)
 {
 	struct ringlet_memslot *slot = find_slot(vm, gpa);
 	u64 gfn = gpa >> PAGE_SHIFT;
-	unsigned long hva = slot->hva + ((gfn - slot->gfn) << PAGE_SHIFT);
+	unsigned long hva = slot_hva(slot, gpa);
 	unsigned long seq;
 	struct page *page;
 	bool writable, huge, ok;
