@@ -14,6 +14,7 @@
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "../include/uapi/ringlet.h"
@@ -167,6 +168,9 @@ static void free_below(struct ringlet_shadow *shadow, struct ringlet_half *half,
 			continue;
 		free_below(shadow, half, table_of(entry), level - 1);
 		free_table(shadow, half, table_of(entry));
+		/* A large guest has a million tables. */
+		if (level == 2)
+			cond_resched();
 	}
 }
 
