@@ -52,8 +52,9 @@ u64 ringlet_asyncpf_end(void)
  * ringlet_asyncpf_note() - was it one that ended the stay?
  * @vcpu: just left the guest
  *
- * Before the host can fault by itself. If so, the exit's vector is changed to
- * RINGLET_VECTOR_ASYNC_PF.
+ * Before the host can fault by itself, be it in an NMI that reads user memory:
+ * older kernels panic if the word is set then. If so, the exit's vector is changed
+ * to RINGLET_VECTOR_ASYNC_PF.
  *
  * Context: interrupts off.
  */

@@ -446,6 +446,7 @@ void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu)
 	do {
 		prepare_stay(vcpu, again);
 		enter_window(vcpu, again);
+		ringlet_asyncpf_note(vcpu);
 		again = !(host.written & PERF_MSRS) && ringlet_vcpu_again(vcpu);
 	} while (again);
 
