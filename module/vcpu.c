@@ -361,6 +361,19 @@ bool ringlet_vcpu_again(struct ringlet_vcpu *vcpu)
 }
 
 /*
+ * To RCU a visit is what user mode is, and it must be told: a tick that ends a
+ * stay comes from CPL 0 as it sees it, with preemption off. A vCPU that never
+ * sleeps would hold up each grace period; and that of Tasks RCU, where only who
+ * gives up the CPU by itself counts, for as long as chance will have it, while
+ * those who wait for it, to take a tracer or a probe away, hold the locks of CPU
+ * hotplug and text patching.
+ */
+static void note_quiescent(void)
+{
+	rcu_note_context_switch(false);
+}
+
+/*
  * Into the guest and back. Returns false if it was not entered.
  *
  * kernel_fpu_begin() and _end() both with interrupts off: between them nothing
@@ -379,12 +392,12 @@ static bool enter_guest(struct ringlet_vcpu *vcpu)
 	if (!must_not_enter(vcpu)) {
 		trace_ringlet_entry(vcpu->id, ringlet_gprs(vcpu)->rip,
 				    ringlet_user_mode(vcpu));
+		note_quiescent();
 		/* Ticks that end this stay count as guest time. */
 		current->flags |= PF_VCPU;
 		vcpu->handled = false;
 		kernel_fpu_begin_mask(0);
 		ringlet_switch_to_guest(vcpu);
-		ringlet_asyncpf_note(vcpu);
 		kernel_fpu_end();
 		entered = true;
 	}
