@@ -74,3 +74,14 @@ bool faults(bool user, enum access kind, u64 va, u64 error)
 		return true;
 	return complain(e, &c, user, kind, va, "a page fault");
 }
+
+/* The access is #GP: that is no address of a guest's, which have 48 bits. */
+bool refuses(bool user, enum access kind, u64 va)
+{
+	struct context c = { .gpr[RAX] = 0x1234 };
+	struct event *e = do_access(&c, user, kind, va);
+
+	if (e->gate == EXC_GP && !e->frame.error && c.gpr[RAX] == 0x1234)
+		return true;
+	return complain(e, &c, user, kind, va, "#GP");
+}

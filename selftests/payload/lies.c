@@ -37,8 +37,17 @@ static const u64 hostile[] = {
 	RINGLET_SHARED_VA + RINGLET_SHARED_RETURN + 0x28,
 	0,
 	8,
-	0xff0f000000000000,
+	0xff0f000000000000, /* and where five levels have all that */
+	0xff0f000000003000,
+	0xff0f000000004000,
+	0xff0f000000007000,
+	0xff0f000000203000,
+	0xff0f004000000000,
+	0xff0e000000000000,
 	0xff11000000000000,
+	0xff00000000000000,
+	0x00fffffffffffff8,
+	0x0100000000000000,
 };
 
 static bool canonical(u64 address)

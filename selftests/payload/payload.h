@@ -267,6 +267,7 @@ u64 page_with(u64 id);
 struct event *do_access(struct context *c, bool user, enum access kind, u64 va);
 bool accesses(bool user, enum access kind, u64 va, u64 id);
 bool faults(bool user, enum access kind, u64 va, u64 error);
+bool refuses(bool user, enum access kind, u64 va);
 
 /* ---- Words and verdicts ---- */
 

@@ -692,23 +692,27 @@ void payload_smp_shared(void)
 }
 
 #define WINDOWS 0xffff878000000000UL
+#define WINDOWS_5LEVEL 0xff0f000000000000UL
 #define WINDOW_STRIDE 0x200000UL
 #define WINDOW_PAGES 8
 
+/* Where they are with four levels there is nothing; with five, no address. */
 static void try_windows(void *unused)
 {
 	unsigned int n, page, k;
+	u64 offset;
 
 	for (n = 0; n < nr_vcpus() + 1; n++)
 		for (page = 0; page < WINDOW_PAGES; page++)
-			for (k = 0; k < 6; k++)
-				faults(k & 1, k / 2,
-				       WINDOWS + n * WINDOW_STRIDE +
-					       page * PAGE_SIZE + 8 * k,
-				       0);
+			for (k = 0; k < 6; k++) {
+				offset = n * WINDOW_STRIDE + page * PAGE_SIZE +
+					 8 * k;
+				faults(k & 1, k / 2, WINDOWS + offset, 0);
+				refuses(k & 1, k / 2, WINDOWS_5LEVEL + offset);
+			}
 }
 
-/* All of them, at once, at all pages of all windows. */
+/* All of them, at once, at all pages of all windows, wherever the host has them. */
 void payload_smp_windows(void)
 {
 	unsigned int n;
