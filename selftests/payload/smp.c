@@ -500,6 +500,19 @@ static void wait_once(void *argument)
 	phase[1] = 2;
 }
 
+SNIPPET(smp_syscall, "syscall\n\tint3");
+
+/* The same as a context, to which what ended it is delivered. */
+static void wait_in_context(void *argument)
+{
+	taken = kernel_context(smp_syscall);
+	taken.gpr[RAX] = RINGLET_HC_WAIT;
+	taken.gpr[RDI] = (u64)argument;
+	phase[1] = 1;
+	taken_event = run(&taken);
+	phase[1] = 2;
+}
+
 static void pass_time(void)
 {
 	u64 end = hypercall(RINGLET_HC_CLOCK, 0, 0, 0) + 20000000;
@@ -509,21 +522,38 @@ static void pass_time(void)
 		relax(tries);
 }
 
+/* vCPU 1 sleeps in WAIT @how, and the line, or the NMI, ends that. */
+static void wait_ends(u64 how, u64 line)
+{
+	bool nmi = line == RINGLET_IPI_NMI;
+
+	phase[1] = 0;
+	start_vcpu(1, wait_in_context, (void *)how);
+	wait_for_word(&phase[1], 1);
+	pass_time();
+	if (!how && nmi) {
+		send_ipi(2, 50);
+		pass_time();
+		same("a WAIT that interrupts do not end", phase[1], 1);
+	}
+	send_ipi(2, line);
+	if (!wait_for_word(&phase[1], 2)) {
+		fail("WAIT %llx goes on after IPI %llx", how, line);
+		hypercall(RINGLET_HC_KICK, 1, 0, 0);
+	}
+	wait_stopped(1);
+	came(taken_event, &taken, nmi ? EXC_NMI : RINGLET_GATE_INTERRUPT, 0,
+	     (u64)smp_syscall + 2);
+	same("WAIT", taken.gpr[RAX], 0);
+	same("IF in the frame", taken.rflags & FLAG_IF, how ? FLAG_IF : 0);
+}
+
 /* Interrupts end WAIT 1 and not WAIT 0; an NMI ends both. */
 void payload_smp_wait_ends(void)
 {
-	phase[1] = 0;
-	set_gate(RINGLET_GATE_INTERRUPT, 0); /* nobody may take it */
-	set_gate(RINGLET_GATE_INTERRUPT, default_gate(RINGLET_GATE_INTERRUPT));
-	start_vcpu(1, wait_once, (void *)0);
-	wait_for_word(&phase[1], 1);
-	pass_time();
-	send_ipi(2, 50);
-	pass_time();
-	same("a WAIT that interrupts do not end", phase[1], 1);
-	send_ipi(2, RINGLET_IPI_NMI);
-	wait_for_word(&phase[1], 2);
-	wait_stopped(1);
+	wait_ends(0, RINGLET_IPI_NMI);
+	wait_ends(1, RINGLET_IPI_NMI);
+	wait_ends(1, 50);
 }
 
 /* ---- Flushes ---- */
