@@ -103,7 +103,8 @@ static bool decode_mov_imm(struct cursor *c, u8 op, struct ringlet_insn *insn)
 static bool decode_port(struct cursor *c, u8 op, struct ringlet_insn *insn)
 {
 	insn->kind = op & 2 ? RINGLET_INSN_OUT : RINGLET_INSN_IN;
-	insn->size = op & 1 ? (c->operand16 ? 2 : 4) : 1;
+	/* There are no ports of 64 bits; REX.W overrides 66 all the same. */
+	insn->size = op & 1 ? (operand_size(c) == 2 ? 2 : 4) : 1;
 	if (!(op & 8))
 		next(c); /* the port as an immediate */
 	return true;

@@ -112,6 +112,8 @@ static const struct insn_case known[] = {
 	{ "in $0x61,%al", PORT(IN, 1, 0xe4, 0x61) },
 	{ "in $0x61,%ax", PORT(IN, 2, 0x66, 0xe5, 0x61) },
 	{ "in $0x61,%eax", PORT(IN, 4, 0xe5, 0x61) },
+	{ "rex.W in (%dx),%eax", PORT(IN, 4, 0x48, 0xed) },
+	{ "data16 rex.W in (%dx),%eax", PORT(IN, 4, 0x66, 0x48, 0xed) },
 	{ "out %al,(%dx)", PORT(OUT, 1, 0xee) },
 	{ "out %ax,(%dx)", PORT(OUT, 2, 0x66, 0xef) },
 	{ "out %eax,(%dx)", PORT(OUT, 4, 0xef) },

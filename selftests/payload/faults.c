@@ -405,6 +405,43 @@ void payload_pf_not_memory(void)
 	}
 }
 
+SNIPPET(faults_mov8, "mov (%rdi), %al\n\tint3");
+SNIPPET(faults_mov16, "mov (%rdi), %ax\n\tint3");
+SNIPPET(faults_mov32, "mov (%rdi), %eax\n\tint3");
+SNIPPET(faults_mov64, "mov (%rdi), %rax\n\tint3");
+SNIPPET(faults_movzx8, "movzbq (%rdi), %rax\n\tint3");
+SNIPPET(faults_movzx16, "movzwl (%rdi), %eax\n\tint3");
+
+/* Of the register a load changes what a load from memory would. */
+void payload_pf_not_memory_widths(void)
+{
+	static const struct {
+		const u8 *snippet;
+		u64 rax;
+	} cases[] = {
+		{ faults_mov8, 0x11223344556677ff },
+		{ faults_mov16, 0x112233445566ffff },
+		{ faults_mov32, 0xffffffff },
+		{ faults_mov64, ~0UL },
+		{ faults_movzx8, 0xff },
+		{ faults_movzx16, 0xffff },
+	};
+	unsigned int i;
+
+	map(FREE_VA, NO_MEMORY, FULL);
+	for (i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		const u8 *snippet = cases[i / 2].snippet;
+		struct context c = i & 1 ? user_context(snippet) :
+					   kernel_context(snippet);
+
+		c.gpr[RAX] = 0x1122334455667788;
+		c.gpr[RDI] = FREE_VA;
+		same("gate", run(&c)->gate, EXC_BP);
+		if (!same("RAX", c.gpr[RAX], cases[i / 2].rax))
+			fail("that was case %u", i / 2);
+	}
+}
+
 SNIPPET(faults_or, "orl $1, (%rdi)\n\tint3");
 
 static void access_no_memory(bool user, const u8 *snippet)

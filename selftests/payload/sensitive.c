@@ -225,3 +225,48 @@ void payload_xcr0(void)
 		same("XCR0", xgetbv(), i ? was : 3);
 	}
 }
+
+SNIPPET(in_al, "in %dx, %al\n\tint3");
+SNIPPET(in_ax, "in %dx, %ax\n\tint3");
+SNIPPET(in_eax, "in %dx, %eax\n\tint3");
+SNIPPET(in_rex, ".byte 0x48\n\tin %dx, %eax\n\tint3");
+SNIPPET(in_rex_16, ".byte 0x66, 0x48, 0xed\n\tint3");
+SNIPPET(in_al_imm, "in $0x61, %al\n\tint3");
+SNIPPET(in_ax_imm, "in $0x61, %ax\n\tint3");
+SNIPPET(in_eax_imm, "in $0x61, %eax\n\tint3");
+
+/* All ones in so much of RAX as a CPU would write, and nothing else changes. */
+void payload_in_value(void)
+{
+	static const struct {
+		const u8 *snippet;
+		unsigned int length;
+		u64 rax;
+	} cases[] = {
+		{ in_al, 1, 0x11223344556677ff },
+		{ in_ax, 2, 0x112233445566ffff },
+		{ in_eax, 1, 0xffffffff },
+		{ in_rex, 2, 0xffffffff },
+		{ in_rex_16, 3, 0xffffffff }, /* REX.W is the stronger */
+		{ in_al_imm, 2, 0x11223344556677ff },
+		{ in_ax_imm, 3, 0x112233445566ffff },
+		{ in_eax_imm, 2, 0xffffffff },
+	};
+	unsigned int i, reg;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct context c = kernel_context(cases[i].snippet), was;
+
+		for (reg = 0; reg < 16; reg++)
+			if (reg != RSP)
+				c.gpr[reg] = 0x1122334455667788 ^ reg;
+		c.rflags |= FLAG_STATUS;
+		was = c;
+		came(run(&c), &c, EXC_BP, 0, was.rip + cases[i].length + 1);
+		if (!same("RAX", c.gpr[RAX], cases[i].rax))
+			fail("that was case %u", i);
+		for (reg = 1; reg < 16; reg++)
+			same("another register", c.gpr[reg], was.gpr[reg]);
+		same("RFLAGS", c.rflags & ~FLAG_RF, was.rflags);
+	}
+}
