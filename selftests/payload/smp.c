@@ -556,6 +556,54 @@ void payload_smp_wait_ends(void)
 	wait_ends(1, 50);
 }
 
+/* Adds one to the word at RDI until it is interrupted. */
+SNIPPET(smp_count, "1: incq (%rdi)\n\tjmp 1b");
+
+/* RDI: which half. */
+static void count_there(void *argument)
+{
+	u64 upper = (u64)argument;
+
+	taken = upper ? kernel_context(smp_count) : user_context(smp_count);
+	taken.gpr[RDI] = upper ? FREE_KERNEL_VA : FREE_VA;
+	if (upper)
+		taken.rflags |= FLAG_IF;
+	same("the end of it", run(&taken)->gate, RINGLET_GATE_INTERRUPT);
+}
+
+static bool moves(const volatile u64 *word)
+{
+	u64 was = *word, end = hypercall(RINGLET_HC_CLOCK, 0, 0, 0) + WAIT_NS;
+	unsigned int tries;
+
+	for (tries = 1; *word == was; tries++) {
+		relax(tries);
+		if (tries % 1024 == 0 &&
+		    hypercall(RINGLET_HC_CLOCK, 0, 0, 0) > end)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Yields to one that runs, or would. The results are 0; what becomes of it the
+ * host's scheduler knows, and the test asks it.
+ */
+void payload_smp_yield(void)
+{
+	volatile u64 *word = at(page_alloc());
+	unsigned int i;
+
+	map(FREE_VA, gpa_of((void *)word), FULL);
+	start_vcpu(1, count_there, (void *)0);
+	if (!moves(word))
+		fail("nothing is counted");
+	for (i = 0; i < 500; i++)
+		same("YIELD", hypercall(RINGLET_HC_YIELD, 1, 0, 0), 0);
+	send_ipi(2, 50);
+	wait_stopped(1);
+}
+
 /* ---- Flushes ---- */
 
 static u64 flush_vcpus(u64 mask, u64 cr3, u64 start, u64 end)
@@ -602,35 +650,6 @@ void payload_smp_flush_errors(void)
 				      calls[i].start, calls[i].end),
 			  calls[i].result))
 			fail("that was call %u", i);
-}
-
-/* Adds one to the word at RDI until it is interrupted. */
-SNIPPET(smp_count, "1: incq (%rdi)\n\tjmp 1b");
-
-/* RDI: which half. */
-static void count_there(void *argument)
-{
-	u64 upper = (u64)argument;
-
-	taken = upper ? kernel_context(smp_count) : user_context(smp_count);
-	taken.gpr[RDI] = upper ? FREE_KERNEL_VA : FREE_VA;
-	if (upper)
-		taken.rflags |= FLAG_IF;
-	same("the end of it", run(&taken)->gate, RINGLET_GATE_INTERRUPT);
-}
-
-static bool moves(const volatile u64 *word)
-{
-	u64 was = *word, end = hypercall(RINGLET_HC_CLOCK, 0, 0, 0) + WAIT_NS;
-	unsigned int tries;
-
-	for (tries = 1; *word == was; tries++) {
-		relax(tries);
-		if (tries % 1024 == 0 &&
-		    hypercall(RINGLET_HC_CLOCK, 0, 0, 0) > end)
-			return false;
-	}
-	return true;
 }
 
 /*
