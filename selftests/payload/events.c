@@ -322,7 +322,7 @@ void payload_step_flags(void)
 		}
 		e = run(&c);
 		/* QEMU's TCG looks at RCX in a step of its own. */
-		if (c.rip == rip && !c.gpr[RCX])
+		if (in_tcg() && c.rip == rip && !c.gpr[RCX])
 			e = run(&c);
 		came(e, &c, EXC_DB, 0, rip + 2);
 	}
@@ -387,8 +387,7 @@ SNIPPET(ss_ss, "mov (%rdi), %ss\n\tmov (%rdi), %ss\n\tint3");
 /*
  * MOV SS holds a data breakpoint back until the next instruction is done, and
  * that one enters CPL 0 (CVE-2018-8897). Steps are held back, too. What comes
- * first differs between CPUs, and emulators hold nothing back; all of it is the
- * guest's.
+ * first then differs between CPUs; all of it is the guest's.
  */
 void payload_ss_games(void)
 {
@@ -399,6 +398,7 @@ void payload_ss_games(void)
 	};
 	u64 *data = at(*entry_of(pgd, USER_DATA, 1) & PTE_ADDR);
 	unsigned int i, k, n;
+	bool held = true;
 
 	data[0] = RINGLET_USER_SS;
 	hypercall(RINGLET_HC_SET_DR, 0, USER_DATA, 0);
@@ -433,8 +433,12 @@ void payload_ss_games(void)
 				}
 				if (e->gate != EXC_DB)
 					break;
+				if (c.rip == rip + 2)
+					held = false;
 			}
 		}
+	if (!held)
+		lacks("MOV SS that holds #DB back");
 	hypercall(RINGLET_HC_SET_DR, 7, 0x400, 0);
 }
 
@@ -464,9 +468,10 @@ void payload_event_xm(void)
 		e = run(&c);
 		asm volatile("stmxcsr %0" : "=m"(mxcsr));
 		asm volatile("ldmxcsr %0" : : "m"(usual));
-		/* QEMU's TCG has no #XM. */
-		if (e->gate == EXC_BP)
+		if (e->gate == EXC_BP) {
+			lacks("#XM");
 			continue;
+		}
 		came(e, &c, EXC_XF, 0, rip);
 		same("MXCSR.ZE", mxcsr & 4, 4);
 		came(run(&c), &c, EXC_BP, 0, rip + 4);

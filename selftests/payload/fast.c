@@ -586,8 +586,11 @@ static void one_exception(const struct exception *x, struct context c)
 	e = run(&c);
 	if (x->vector == EXC_MF)
 		asm volatile("fninit");
-	/* QEMU's TCG knows no #SS for an address that is not canonical. */
-	vector = x->vector == EXC_SS && e->gate == EXC_GP ? EXC_GP : x->vector;
+	vector = x->vector;
+	if (vector == EXC_SS && e->gate == EXC_GP) {
+		lacks("#SS at an address that is not canonical");
+		vector = EXC_GP;
+	}
 	if (!came(e, &c, vector, x->error, was.rip + x->after))
 		fail("that was %s", x->name);
 	same("vector", e->frame.vector, vector);
@@ -617,10 +620,7 @@ static void exceptions_32bit(void)
 	came(run(&c), &c, EXC_OF, 0, user_address(exc_into) + 1);
 }
 
-/*
- * Alignment: not everywhere. QEMU's TCG has no #AC, and then the load is
- * carried out.
- */
+/* Without #AC the load is carried out. */
 static void alignment(struct context c)
 {
 	u64 rip = c.rip;
@@ -629,7 +629,9 @@ static void alignment(struct context c)
 	c.gpr[RDI] = USER_DATA;
 	c.rflags |= FLAG_AC;
 	e = run(&c);
-	if (e->gate != EXC_UD)
+	if (e->gate == EXC_UD)
+		lacks("#AC");
+	else
 		came(e, &c, EXC_AC, 0, rip);
 }
 

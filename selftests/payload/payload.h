@@ -187,6 +187,17 @@ u64 load_cr3(u64 cr3);
 void invlpg(u64 address);
 void flush_all(void);
 
+/* The CPU's own word, which is not what the hypercall says. */
+static inline struct cpuid native_cpuid(u32 leaf, u32 subleaf)
+{
+	struct cpuid c;
+
+	asm volatile("cpuid"
+		     : "=a"(c.eax), "=b"(c.ebx), "=c"(c.ecx), "=d"(c.edx)
+		     : "a"(leaf), "c"(subleaf));
+	return c;
+}
+
 static inline volatile struct ringlet_shared *shared(void)
 {
 	return (volatile struct ringlet_shared *)RINGLET_SHARED_VA;
@@ -274,6 +285,8 @@ bool refuses(bool user, enum access kind, u64 va);
 void say(const char *fmt, ...) __printf(1, 2);
 void fail(const char *fmt, ...) __printf(1, 2);
 void finish_early(void) __attribute__((noreturn));
+bool in_tcg(void);
+void lacks(const char *what);
 bool next_address(u64 *address);
 bool same(const char *what, u64 got, u64 want);
 bool came(const struct event *e, const struct context *c, u64 gate, u64 error,

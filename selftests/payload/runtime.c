@@ -6,7 +6,8 @@
  * The command line says what to run: "payload=NAME" is one payload,
  * "payload=GROUP" all harmless ones of a group, of which "after=NAME" skips the
  * first ones. Each prints "ok NAME" or, with its complaints before it, "not ok
- * NAME"; after the last the guest powers off. "try=ADDRESS,..." is a list of
+ * NAME"; after the last the guest powers off. "# untested: WORDS" before that
+ * says what an emulator had not for it. "try=ADDRESS,..." is a list of
  * hexadecimal numbers for a payload that wants it.
  *
  * vCPU 0 runs the payloads. One that wants others starts them, with a function,
@@ -498,6 +499,29 @@ void start_vcpu(unsigned int vcpu, void (*function)(void *), void *argument)
 	     hypercall5(RINGLET_HC_VCPU_START, vcpu, (u64)other_start, rsp, 0,
 			pgd),
 	     0);
+}
+
+/* ---- The host ---- */
+
+/* Is this QEMU's software CPU, which has flaws of its own? */
+bool in_tcg(void)
+{
+	struct cpuid c = native_cpuid(0x40000000, 0);
+
+	return c.ebx == 0x54474354 && c.ecx == 0x43544743 &&
+	       c.edx == 0x47435447;
+}
+
+/*
+ * The CPU has not done what CPUs do, so the payload has not shown what it is
+ * for. In QEMU's TCG that is said, and anywhere else a failure.
+ */
+void lacks(const char *what)
+{
+	if (in_tcg())
+		say("# untested: %s", what);
+	else
+		fail("%s: not on this CPU", what);
 }
 
 /* ---- Running payloads ---- */
