@@ -287,6 +287,7 @@ void fail(const char *fmt, ...) __printf(1, 2);
 void finish_early(void) __attribute__((noreturn));
 bool in_tcg(void);
 void lacks(const char *what);
+bool host_has(const char *name);
 bool next_address(u64 *address);
 bool same(const char *what, u64 got, u64 want);
 bool came(const struct event *e, const struct context *c, u64 gate, u64 error,

@@ -8,7 +8,8 @@
  * first ones. Each prints "ok NAME" or, with its complaints before it, "not ok
  * NAME"; after the last the guest powers off. "# untested: WORDS" before that
  * says what an emulator had not for it. "try=ADDRESS,..." is a list of
- * hexadecimal numbers for a payload that wants it.
+ * hexadecimal numbers for a payload that wants it, and "host=WORD,..." what the
+ * host's kernel has turned on, of what the CPU does not tell.
  *
  * vCPU 0 runs the payloads. One that wants others starts them, with a function,
  * and they stop when it returns. Whatever is one's own is in its area.
@@ -612,6 +613,27 @@ static const char *word(char *line, const char *key)
 	return "";
 }
 
+static const char *host_words;
+
+/* Has the host's kernel turned that on? "host=WORD,..." says so. */
+bool host_has(const char *name)
+{
+	const char *w;
+	size_t i;
+
+	if (!*host_words)
+		fail("nothing says whether the host has %s", name);
+	for (w = host_words; *w; w += *w == ',') {
+		for (i = 0; name[i] && w[i] == name[i]; i++)
+			;
+		if (!name[i] && (!w[i] || w[i] == ','))
+			return true;
+		while (*w && *w != ',')
+			w++;
+	}
+	return false;
+}
+
 static const char *addresses_to_try;
 
 /* The next address of "try=" on the command line; false if there is none. */
@@ -639,12 +661,14 @@ void start(u64 zero_page)
 	char *command_line = at(params->hdr.cmd_line_ptr);
 	/* Each ends the line behind it: the last first. */
 	const char *addresses = word(command_line, "try=");
+	const char *host = word(command_line, "host=");
 	const char *after = word(command_line, "after=");
 	const char *what = word(command_line, "payload=");
 	bool skipping = *after;
 	unsigned int i, done = 0;
 
 	addresses_to_try = addresses;
+	host_words = host;
 	memory_init(params);
 	for (i = 0; i < ARRAY_SIZE(payloads); i++) {
 		const struct payload *p = &payloads[i];
