@@ -3,8 +3,8 @@
  * The shadow's bookkeeping: tags come, go and are evicted as a TLB with PCIDs
  * would have it; both roots show what they should, with four levels and with
  * five; a flush takes away what it must, all of a large page at once, and
- * nothing else, and says what the CPU may have cached of it; every table is
- * counted and freed.
+ * nothing else, and says what the CPU may have cached of it; what is not there
+ * is 0; every table is counted and freed.
  *
  * Roots are read here as the CPU reads them, from the top down.
  */
@@ -1304,6 +1304,48 @@ static void model_access(struct kunit *test, struct model *model)
 	}
 }
 
+/*
+ * An entry that is not there is 0, wherever it is: with L1TF the address in it
+ * would be one that the guest can look up in the CPU's cache.
+ */
+static bool nothing_but_zero(const u64 *table, int level)
+{
+	int i;
+
+	for (i = 0; i < 512; i++) {
+		if (!table[i])
+			continue;
+		if (!(table[i] & RINGLET_PTE_P))
+			return false;
+		if (level > 1 && !(table[i] & RINGLET_PTE_PS) &&
+		    !nothing_but_zero(__va(table[i] & RINGLET_PTE_ADDR),
+				      level - 1))
+			return false;
+	}
+	return true;
+}
+
+/* The roots themselves, without what is beside the halves, and all below. */
+static void expect_nothing_but_zero(struct kunit *test)
+{
+	struct ringlet_shadow *shadow = test->priv;
+	struct ringlet_tag *tag;
+
+	if (!shadow->upper.top)
+		return;
+	KUNIT_EXPECT_TRUE(test, nothing_but_zero(shadow->upper.top, 4));
+	for (tag = shadow->tags; tag < shadow->tags + RINGLET_TAGS; tag++) {
+		if (!tag->live)
+			continue;
+		KUNIT_EXPECT_TRUE(test, nothing_but_zero(tag->lower.top, 4));
+		KUNIT_EXPECT_TRUE(test, nothing_but_zero(tag->uroot, 1));
+		KUNIT_EXPECT_TRUE(test, nothing_but_zero(tag->kroot, 1));
+		if (tag->split)
+			KUNIT_EXPECT_TRUE(test,
+					  nothing_but_zero(tag->klower.top, 4));
+	}
+}
+
 static void cpu_that_caches_all_it_can(struct kunit *test)
 {
 	struct ringlet_shadow *shadow = test->priv;
@@ -1317,6 +1359,8 @@ static void cpu_that_caches_all_it_can(struct kunit *test)
 		model_enter(shadow, model);
 		for (j = any(model, 8); j; j--)
 			model_access(test, model);
+		if (i % 200 == 0)
+			expect_nothing_but_zero(test);
 	}
 }
 
@@ -1349,6 +1393,7 @@ static void tags_test_exit(struct kunit *test)
 {
 	struct ringlet_shadow *shadow = test->priv;
 
+	expect_nothing_but_zero(test);
 	ringlet_tags_exit(shadow);
 	KUNIT_EXPECT_EQ(test, shadow->pages, 0);
 }
