@@ -564,7 +564,8 @@ static void run_guest(void)
 /* ---- Cases ---- */
 
 /* clang-format off */
-#define INSTRUCTION(name, bytes, kernel, user) { name, bytes, user },
+#define INSTRUCTION(name, bytes, kernel, user, decides, tcg) \
+	{ name, bytes, user " " tcg },
 /* clang-format on */
 static const struct instruction {
 	const char *name;
