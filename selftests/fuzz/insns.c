@@ -1433,7 +1433,6 @@ static void run_batch(u64 seed, u64 number)
 {
 	static struct insn_case cases[CASES];
 	static u8 differ[CASES];
-	bool doubtful = false;
 	unsigned int i;
 
 	make_batch(seed, number);
@@ -1443,15 +1442,18 @@ static void run_batch(u64 seed, u64 number)
 	for (i = 0; i < CASES; i++)
 		differ[i] = differs(&natively[i], &batch->outcomes[i]);
 	memcpy(cases, batch->cases, sizeof(cases));
-	for (i = 0; i < CASES; i++) {
-		if (!differ[i])
+	/*
+	 * Twice, if it must be: once in some ten million instructions the first
+	 * look at an SGDT behind a long REP saw nothing, and why is not known.
+	 */
+	for (i = 0; i < 2 * CASES; i++) {
+		if (!differ[i / 2])
 			continue;
 		memcpy(batch->cases, cases, sizeof(cases));
-		differ[i] = !examine(seed, number, i);
-		doubtful |= differ[i];
+		differ[i / 2] = !examine(seed, number, i / 2);
 	}
 	memcpy(batch->cases, cases, sizeof(cases));
-	if (doubtful)
+	if (memchr(differ, 1, sizeof(differ)))
 		examine_again(seed, number, differ);
 	memcpy(batch->cases, cases, sizeof(cases));
 	batch->n = CASES;
