@@ -446,10 +446,10 @@ void ringlet_switch_to_guest(struct ringlet_vcpu *vcpu)
 	do {
 		prepare_stay(vcpu, again);
 		enter_window(vcpu, again);
-		ringlet_asyncpf_note(vcpu);
 		again = !(host.written & PERF_MSRS) && ringlet_vcpu_again(vcpu);
 	} while (again);
 
+	ringlet_asyncpf_note(vcpu);
 	ringlet_shadow_leave(vcpu);
 	restore_host_msrs(&host);
 	restore_host_debug(vcpu, &host);
