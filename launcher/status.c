@@ -72,9 +72,9 @@ static bool can_write(int fd, int patience)
 }
 
 /* Nothing more can be done about what cannot be written. */
-static void put(int fd, const char *text)
+static void put(int fd, const char *text, int patience)
 {
-	if (write(fd, text, strlen(text)) < 0)
+	if (!can_write(fd, patience) || write(fd, text, strlen(text)) < 0)
 		return;
 }
 
@@ -84,12 +84,10 @@ static void print_sentence(const char *text, int patience)
 		__atomic_exchange_n(&mid_line, false, __ATOMIC_RELAXED);
 	char line[STATUS_MESSAGE_MAX + 64];
 
-	if (!can_write(STDERR_FILENO, patience))
-		return;
 	/* In one call, so that it is one piece between a guest's lines. */
 	snprintf(line, sizeof(line), "%s%s: %s\n", break_line ? "\n" : "",
 		 program, text);
-	put(STDERR_FILENO, line);
+	put(STDERR_FILENO, line, patience);
 }
 
 void say(const char *fmt, ...)
@@ -263,9 +261,8 @@ void status_exit_at_once(const char *fmt, ...)
 		json, sizeof(json),
 		"{\n  \"reason\": \"%s\",\n  \"status\": %d,\n  \"message\": \"%s\"\n}",
 		status_reason_name(STATUS_ERROR), EXIT_FAULT, text);
-	if (status_fd >= 0 && !cut_file() &&
-	    can_write(status_fd, SENTENCE_WAIT_MS))
-		put(status_fd, json);
+	if (status_fd >= 0 && !cut_file())
+		put(status_fd, json, SENTENCE_WAIT_MS);
 	_exit(EXIT_FAULT);
 }
 
