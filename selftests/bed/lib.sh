@@ -16,6 +16,9 @@ HOSTS="6.1-cloud 6.1-full 6.12-cloud 6.12-full"
 MATRIX_HOSTS="6.1-rt 6.12-rt 6.12-trixie 7.3-cloud 7.3-full 7.3-rt"
 # Those that are no packages: built by bed/kernel.
 BUILT_HOSTS="6.12-debug 6.12-kcsan"
+# Options of bed/boot for a host that takes machine checks apart, which Linux does on Intel's CPUs: one
+# without Meltdown, so that the switcher serves faults, too.
+MCE_HOST="--monitor --cpu max,vendor=GenuineIntel,family=6,model=28,stepping=10 --append mce=30000000 --append mitigations=off --la57 off"
 ME=${0##*/}
 
 say() { printf '%s: %s\n' "$ME" "$*" >&2; }

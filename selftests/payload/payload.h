@@ -288,6 +288,7 @@ void finish_early(void) __attribute__((noreturn));
 bool in_tcg(void);
 void lacks(const char *what);
 bool host_has(const char *name);
+const char *behind(const char *text, const char *beginning);
 bool next_address(u64 *address);
 bool same(const char *what, u64 got, u64 want);
 bool came(const struct event *e, const struct context *c, u64 gate, u64 error,

@@ -591,21 +591,28 @@ static bool equal(const char *a, const char *b)
 	return *a == *b;
 }
 
+/* What @text has behind @beginning; NULL if it does not begin so. */
+const char *behind(const char *text, const char *beginning)
+{
+	for (; *beginning; text++, beginning++)
+		if (*text != *beginning)
+			return NULL;
+	return text;
+}
+
 /* The value of a word on the command line, ended there; "" if there is none. */
 static const char *word(char *line, const char *key)
 {
-	size_t i;
-	char *end;
+	char *value, *end;
 
 	for (; *line; line++) {
-		for (i = 0; key[i] && line[i] == key[i]; i++)
-			;
-		if (key[i])
+		value = (char *)behind(line, key);
+		if (!value)
 			continue;
-		for (end = line + i; *end > ' '; end++)
+		for (end = value; *end > ' '; end++)
 			;
 		*end = '\0';
-		return line + i;
+		return value;
 	}
 	return "";
 }
@@ -615,15 +622,13 @@ static const char *host_words;
 /* Has the host's kernel turned that on? "host=WORD,..." says so. */
 bool host_has(const char *name)
 {
-	const char *w;
-	size_t i;
+	const char *w, *rest;
 
 	if (!*host_words)
 		fail("nothing says whether the host has %s", name);
 	for (w = host_words; *w; w += *w == ',') {
-		for (i = 0; name[i] && w[i] == name[i]; i++)
-			;
-		if (!name[i] && (!w[i] || w[i] == ','))
+		rest = behind(w, name);
+		if (rest && (!*rest || *rest == ','))
 			return true;
 		while (*w && *w != ',')
 			w++;

@@ -77,11 +77,8 @@ static bool cpuid_bit(u32 leaf, u32 subleaf, unsigned int reg, unsigned int bit)
 /* Is @word the one that begins there? */
 static bool is_word(const char *text, const char *word)
 {
-	while (*word && *text == *word) {
-		text++;
-		word++;
-	}
-	return !*word && (!*text || *text == '/' || *text == '?');
+	text = behind(text, word);
+	return text && (!*text || *text == '/' || *text == '?');
 }
 
 /* Does it end in a question mark? */
