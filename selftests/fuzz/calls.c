@@ -33,6 +33,7 @@
 
 #include "calls.h"
 #include "fuzz.h"
+#include "kcov.h"
 
 #define VCPUS 4
 #define CHAOS_THREADS 2
@@ -131,6 +132,7 @@ static int nr_vcpus;
 static bool wild;
 static volatile bool over;
 static pthread_t chaos_threads[CHAOS_THREADS];
+static __thread struct kcov *kcov;
 
 static int issue(int fd, unsigned int r, unsigned long arg)
 {
@@ -138,6 +140,8 @@ static int issue(int fd, unsigned int r, unsigned long arg)
 	int error = ret < 0 ? errno : 0;
 
 	__sync_fetch_and_add(&stats->requests[r][error % ERRNOS], 1);
+	if (kcov)
+		kcov_take(kcov);
 	errno = error;
 	return ret;
 }
@@ -782,6 +786,7 @@ static void *vcpu_main(void *arg)
 	unsigned int failures = 0;
 
 	vcpu->tid = gettid();
+	kcov = kcov_start();
 	tick(TICK_NS);
 	while (!over) {
 		if (!issue(vcpu->fd, 6, 0)) {
@@ -1175,6 +1180,7 @@ static void fork_child(u64 *rng)
 			;
 		return;
 	}
+	kcov = kcov_start();
 	/* Timers are not inherited, and it might sleep in a RUN of its own. */
 	tick(TICK_NS);
 	for (i = 0; i < REQUESTS; i++) {
@@ -1250,9 +1256,12 @@ static void *chaos_main(void *arg)
 	};
 	u64 *rng = arg;
 
+	kcov = kcov_start();
 	tick(TICK_NS);
 	while (!over) {
 		PICK(rng, acts)(rng);
+		if (kcov)
+			kcov_take(kcov);
 		/* In a calm episode the CPU is for the calls. */
 		if (!wild || one_in(rng, 4))
 			usleep(below(rng, 20000));
@@ -1347,6 +1356,7 @@ static void episode(u64 seed)
 	u64 rng = seed;
 
 	sigaction(SIGUSR1, &action, NULL);
+	kcov = kcov_start();
 	wild = one_in(&rng, 4);
 	nr_vcpus = 1 + below(&rng, VCPUS);
 	threads = below(&rng, CHAOS_THREADS + 1);
@@ -1498,6 +1508,7 @@ int main(int argc, char **argv)
 	surroundings(1);
 	count_n(time(NULL) - start, "seconds");
 	print_stats();
+	kcov_end(stdout);
 	if (failed)
 		printf("# again: calls --seed %llu --episode %llu\n", seed,
 		       number);

@@ -40,6 +40,7 @@
 
 #include "fuzz.h"
 #include "insns.h"
+#include "kcov.h"
 
 #define TF 0x100
 #define NT 0x4000
@@ -404,6 +405,7 @@ extern const u64 guest_entry, guest_end;
 
 static int device = -1, vm = -1, vcpu = -1;
 static struct ringlet_run *run_page;
+static struct kcov *kcov;
 
 static void check(int result, const char *what)
 {
@@ -457,10 +459,14 @@ static bool run_once(bool *done)
 {
 	char text[513] = "";
 
-	if (ioctl(vcpu, RINGLET_RUN, 0)) {
-		if (errno == EINTR)
+	int error = ioctl(vcpu, RINGLET_RUN, 0) ? errno : 0;
+
+	if (kcov)
+		kcov_take(kcov);
+	if (error) {
+		if (error == EINTR)
 			return true;
-		perror("RUN");
+		fprintf(stderr, "RUN: %s\n", strerror(error));
 		failed = true;
 		return false;
 	}
@@ -1515,6 +1521,7 @@ static void set_up(void)
 	device = open("/dev/ringlet", O_RDWR);
 	check(device, "/dev/ringlet");
 	start_native();
+	kcov = kcov_start();
 	start_guest();
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &tick, NULL);
@@ -1548,6 +1555,7 @@ int main(int argc, char **argv)
 	} while (time(NULL) < end);
 	count_n(time(NULL) - start, "seconds");
 	counts_print();
+	kcov_end(stdout);
 	kill(native_pid, SIGKILL);
 	if (failed)
 		printf("# again: insns --seed %llu --batch N\n", seed);

@@ -13,7 +13,6 @@
 
 #include <fcntl.h>
 #include <linux/kcov.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,9 +34,21 @@ struct kcov {
 	unsigned long *area; /* how many, then they */
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned char reached[TEXT_MAX];
-static size_t nr_reached;
+/* Without a lock: who holds one may be killed, and the set is its parent's, too. */
+static struct {
+	size_t nr;
+	unsigned char reached[TEXT_MAX];
+} *set;
+
+static __attribute__((constructor)) void make_set(void)
+{
+	set = mmap(NULL, sizeof(*set), PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (set == MAP_FAILED) {
+		perror("coverage");
+		exit(2);
+	}
+}
 
 /* How far the kernel is from where it was linked, which KCOV takes off every address. */
 static unsigned long kaslr_offset(void)
@@ -70,16 +81,21 @@ static unsigned long module_text(void)
 	return base ? base - kaslr_offset() : 0;
 }
 
+static void forget(struct kcov *kcov)
+{
+	__atomic_store_n(&kcov->area[0], 0, __ATOMIC_RELAXED);
+}
+
 struct kcov *kcov_start(void)
 {
 	struct kcov *kcov = malloc(sizeof(*kcov));
 
 	if (!kcov)
 		return NULL;
-	kcov->base = module_text();
 	kcov->fd = open("/sys/kernel/debug/kcov", O_RDWR | O_CLOEXEC);
 	if (kcov->fd < 0)
 		goto no_file;
+	kcov->base = module_text();
 	if (ioctl(kcov->fd, KCOV_INIT_TRACE, ENTRIES))
 		goto no_area;
 	kcov->area = mmap(NULL, ENTRIES * sizeof(long), PROT_READ | PROT_WRITE,
@@ -88,7 +104,7 @@ struct kcov *kcov_start(void)
 		goto no_area;
 	if (ioctl(kcov->fd, KCOV_ENABLE, KCOV_TRACE_PC))
 		goto no_trace;
-	kcov_forget(kcov);
+	forget(kcov);
 	return kcov;
 
 no_trace:
@@ -102,10 +118,10 @@ no_file:
 
 static bool add(unsigned long offset)
 {
-	if (offset >= TEXT_MAX || reached[offset])
+	if (offset >= TEXT_MAX ||
+	    __atomic_exchange_n(&set->reached[offset], 1, __ATOMIC_RELAXED))
 		return false;
-	reached[offset] = 1;
-	nr_reached++;
+	__atomic_fetch_add(&set->nr, 1, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -114,30 +130,10 @@ size_t kcov_take(struct kcov *kcov)
 	unsigned long n = __atomic_load_n(&kcov->area[0], __ATOMIC_RELAXED);
 	size_t new = 0;
 
-	pthread_mutex_lock(&lock);
 	for (unsigned long i = 1; i <= n; i++)
 		new += add(kcov->area[i] - kcov->base);
-	pthread_mutex_unlock(&lock);
-	kcov_forget(kcov);
+	forget(kcov);
 	return new;
-}
-
-void kcov_forget(struct kcov *kcov)
-{
-	__atomic_store_n(&kcov->area[0], 0, __ATOMIC_RELAXED);
-}
-
-void kcov_stop(struct kcov *kcov)
-{
-	ioctl(kcov->fd, KCOV_DISABLE, 0);
-	munmap(kcov->area, ENTRIES * sizeof(long));
-	close(kcov->fd);
-	free(kcov);
-}
-
-size_t kcov_places(void)
-{
-	return nr_reached;
 }
 
 bool kcov_save(const char *path)
@@ -147,7 +143,7 @@ bool kcov_save(const char *path)
 	if (!f)
 		return false;
 	for (unsigned long i = 0; i < TEXT_MAX; i++)
-		if (reached[i])
+		if (set->reached[i])
 			fprintf(f, "%lx\n", i);
 	return !fclose(f);
 }
@@ -173,7 +169,7 @@ void kcov_report(FILE *to)
 
 	if (!f) {
 		fprintf(to, "# coverage: %zu places; there is no list of all\n",
-			nr_reached);
+			set->nr);
 		return;
 	}
 	/* By address, so that a function's places are together. */
@@ -187,7 +183,7 @@ void kcov_report(FILE *to)
 			strcpy(last, name);
 		}
 		all++;
-		hit += offset < TEXT_MAX && reached[offset];
+		hit += offset < TEXT_MAX && set->reached[offset];
 	}
 	if (functions && hit == before)
 		fprintf(to, "# never entered: %s\n", last);
@@ -196,4 +192,15 @@ void kcov_report(FILE *to)
 	fprintf(to,
 		"# coverage: %zu of %zu places (%zu %%), %zu of %zu functions\n",
 		hit, all, all ? hit * 100 / all : 0, entered, functions);
+}
+
+void kcov_end(FILE *to)
+{
+	const char *file = getenv("COVERAGE");
+
+	if (!set->nr)
+		return;
+	kcov_report(to);
+	if (file && !kcov_save(file))
+		perror(file);
 }

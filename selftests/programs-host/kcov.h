@@ -8,11 +8,11 @@
  *	ioctl(...);
  *	new = kcov_take(kcov);			after each call, or a few
  *	...
- *	kcov_stop(kcov);
  *	kcov_report(stdout);			"# coverage: 812 of 1003 places, ..."
  *
- * Each thread has a struct kcov of its own; what they take goes to one set of
- * the process, which may be written to a file and read by another process.
+ * Each thread has a struct kcov of its own, and so has a child: what is left of
+ * its parent's is not for it. What they take goes to one set, which a process
+ * shares with its children and may write to a file for others to read.
  */
 #ifndef KCOV_H
 #define KCOV_H
@@ -32,15 +32,6 @@ struct kcov *kcov_start(void);
  */
 size_t kcov_take(struct kcov *kcov);
 
-/* Forget what was recorded since the last time. */
-void kcov_forget(struct kcov *kcov);
-
-/* Record no more; without a last kcov_take(), what is not taken is lost. */
-void kcov_stop(struct kcov *kcov);
-
-/* Places in the set. */
-size_t kcov_places(void);
-
 /* The set as a file of offsets in the module, which is added to; and back. */
 bool kcov_save(const char *path);
 bool kcov_load(const char *path);
@@ -50,5 +41,11 @@ bool kcov_load(const char *path);
  * and one for each function that has places and was never entered.
  */
 void kcov_report(FILE *to);
+
+/*
+ * At a program's end: the report, if there is a set at all, which is then
+ * added to the file that the environment names as COVERAGE.
+ */
+void kcov_end(FILE *to);
 
 #endif
