@@ -436,6 +436,7 @@ SYM_FUNC_START_LOCAL(ringlet_clear_bhb)
 .Lbhb_inner_end:
 	ANNOTATE_UNRET_SAFE
 	ret
+	int3
 .Lbhb_end:
 	lfence
 	ANNOTATE_UNRET_SAFE
