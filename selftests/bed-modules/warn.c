@@ -8,13 +8,14 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
 static char *kind = "warn";
 module_param(kind, charp, 0);
-MODULE_PARM_DESC(kind, "warn, free, locks, shift or race");
+MODULE_PARM_DESC(kind, "warn, free, list, locks, race, shift or sleep");
 
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
@@ -28,6 +29,25 @@ static void use_after_free(void)
 	kfree(p);
 	if (p)
 		READ_ONCE(*p);
+}
+
+/* Taken out twice, by the look of it: nothing else has this list. */
+static void corrupt_list(void)
+{
+	static struct list_head member;
+	LIST_HEAD(list);
+
+	list_add(&member, &list);
+	member.prev = &member;
+	list_del(&member);
+}
+
+static void sleep_where_none_may(void)
+{
+	preempt_disable();
+	mutex_lock(&first);
+	mutex_unlock(&first);
+	preempt_enable();
 }
 
 /* Harmless in one thread; it is the order that is wrong. */
@@ -73,6 +93,10 @@ static int __init warn_init(void)
 		return race();
 	if (!strcmp(kind, "free"))
 		use_after_free();
+	else if (!strcmp(kind, "list"))
+		corrupt_list();
+	else if (!strcmp(kind, "sleep"))
+		sleep_where_none_may();
 	else if (!strcmp(kind, "locks"))
 		take_both_ways();
 	else if (!strcmp(kind, "shift"))
