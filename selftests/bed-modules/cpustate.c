@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The disposable host's registers, as a file: /proc/cpustate has one line for each CPU and thing
- * that must be the same before and after guests ran. It only reads.
+ * that must be the same before and after guests ran. It only reads. An MSR that a CPU does not
+ * have is 0.
  *
  * CR3 is not among them, it differs with every process; CR4.PCE and TS-like bits that the host
  * itself turns on demand are printed as they are, tests compare in an idle host. The top-level
  * entry of the guard hole is the reader's own: a process that never ran a guest must have none.
  */
 #include <asm/desc.h>
+#include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
 #include <linux/module.h>
@@ -30,10 +32,19 @@ static const struct {
 	{ MSR_IA32_SYSENTER_ESP, "SYSENTER_ESP" },
 	{ MSR_IA32_SYSENTER_EIP, "SYSENTER_EIP" },
 	{ MSR_TSC_AUX, "TSC_AUX" },
+	{ MSR_KERNEL_GS_BASE, "KERNEL_GS_BASE" },
+	{ MSR_IA32_DEBUGCTLMSR, "DEBUGCTL" },
+	{ MSR_IA32_SPEC_CTRL, "SPEC_CTRL" },
+	{ MSR_IA32_PEBS_ENABLE, "PEBS_ENABLE" },
+	{ MSR_IA32_U_CET, "U_CET" },
+	{ MSR_IA32_S_CET, "S_CET" },
+	{ MSR_IA32_PL3_SSP, "PL3_SSP" },
+	{ MSR_IA32_XSS, "XSS" },
 };
 
 struct cpu_state {
-	unsigned long cr0, cr4, tr, ldtr, dr7;
+	unsigned long cr0, cr4, tr, ldtr, dr6, dr7;
+	u64 xcr0;
 	u64 msr[ARRAY_SIZE(msrs)];
 	struct desc_ptr gdt, idt;
 	u64 tss[2];
@@ -56,7 +67,10 @@ static void cpu_state_read(void *info)
 	s->tr = native_store_tr();
 	store_ldt(ldtr);
 	s->ldtr = ldtr;
+	asm("mov %%db6, %0" : "=r"(s->dr6));
 	asm("mov %%db7, %0" : "=r"(s->dr7));
+	if (s->cr4 & X86_CR4_OSXSAVE)
+		s->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 	memcpy(s->tss, (void *)s->gdt.address + (s->tr & ~7), sizeof(s->tss));
 }
 
@@ -82,8 +96,9 @@ static int cpustate_show(struct seq_file *m, void *v)
 			   s.idt.size);
 		seq_printf(m, "%u TR %lx %llx %llx\n", cpu, s.tr, s.tss[0],
 			   s.tss[1]);
-		seq_printf(m, "%u LDTR %lx\n%u DR7 %lx\n", cpu, s.ldtr, cpu,
-			   s.dr7);
+		seq_printf(m, "%u LDTR %lx\n%u DR6 %lx\n%u DR7 %lx\n", cpu,
+			   s.ldtr, cpu, s.dr6, cpu, s.dr7);
+		seq_printf(m, "%u XCR0 %llx\n", cpu, s.xcr0);
 	}
 	seq_printf(m, "PGD %d %lx\n", GUARD_HOLE_SLOT,
 		   pgd_val(pgd[GUARD_HOLE_SLOT]));

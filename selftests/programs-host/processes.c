@@ -6,7 +6,7 @@
  * 2 MiB page that counts.
  *
  *	processes fork | outlived | exec | passed | borrowed | stopped | dumped | starved
- *	processes traced [ROUNDS]
+ *	processes traced | watched [ROUNDS]
  *	processes random ROUNDS SEED	killed at ROUNDS random moments
  *	processes hold WHAT		says "ready" and has WHAT until it is killed:
  *					device, vm, vcpu, mapping, socket, running
@@ -18,6 +18,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -33,6 +35,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -44,6 +47,7 @@
 #define CR3 0x1000
 #define CODE 0x10000
 #define FLUSHER 0x11000
+#define ARMER 0x12000
 #define COUNTER 0x20000
 #define MARK 0x30000
 #define MARK_TEXT "this is guest memory in a core dump"
@@ -689,6 +693,64 @@ static int c_traced(int rounds)
 	return 0;
 }
 
+/* ---- A watchpoint of the launcher's own ---- */
+
+/* clang-format off */
+/* Arms one of the guest's, where nobody writes, and counts. */
+static const unsigned char armer[] = {
+	0xb8, RINGLET_HC_SET_DR, 0x00, 0x00, 0x00, /* mov, %eax */
+	0xbf, 0x00, 0x00, 0x00, 0x00, /* mov $0, %edi */
+	0xbe, 0x08, 0x00, 0x03, 0x00, /* mov $MARK + 8, %esi */
+	0x0f, 0x05, /* syscall */
+	0xb8, RINGLET_HC_SET_DR, 0x00, 0x00, 0x00, /* mov, %eax */
+	0xbf, 0x07, 0x00, 0x00, 0x00, /* mov $7, %edi */
+	0xbe, 0x01, 0x04, 0x0d, 0x00, /* mov, %esi: the first on, writes, 8 bytes */
+	0x0f, 0x05, /* syscall */
+	0xb8, 0x00, 0x00, 0x01, 0x00, /* mov $CODE, %eax */
+	0xff, 0xe0, /* jmp *%rax */
+};
+
+/* clang-format on */
+
+/* It is armed again when RUN is back, for the thread that has both. */
+static int c_watched(int rounds)
+{
+	static volatile uint64_t watched;
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_addr = (uintptr_t)&watched,
+		.bp_len = HW_BREAKPOINT_LEN_8,
+		.exclude_kernel = 1,
+	};
+	struct itimerval tick = { { 0, 2000 }, { 0, 2000 } };
+	struct sigaction action = { .sa_handler = nothing };
+	uint64_t hits, before;
+	struct guest guest;
+	int fd;
+
+	set_up(&guest, open_device(), NULL);
+	memcpy(guest.memory + ARMER, armer, sizeof(armer));
+	set_rip(guest.vcpu[0], ARMER);
+	fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+	MUST(fd >= 0);
+	MUST(!sigaction(SIGALRM, &action, NULL));
+	MUST(!setitimer(ITIMER_REAL, &tick, NULL));
+	for (int i = 1; i <= rounds; i++) {
+		before = counter(&guest);
+		/* The tick may come before it is in the guest. */
+		do
+			MUST(ioctl(guest.vcpu[0], RINGLET_RUN, 0) < 0 &&
+			     errno == EINTR);
+		while (counter(&guest) == before);
+		watched = i;
+		MUST(read(fd, &hits, sizeof(hits)) == sizeof(hits));
+		MUST(hits == (uint64_t)i);
+	}
+	return 0;
+}
+
 /* ---- A vCPU whose thread is a process that gets no CPU ---- */
 
 /* clang-format off */
@@ -814,12 +876,25 @@ static int c_starved(void)
 
 /* ---- Random moments ---- */
 
+#define ACTS 14
+
+/* What those had come to who were killed; after an exec nobody counts. */
+struct reached {
+	volatile int running;
+	int guests, acts[ACTS];
+};
+
+static struct reached *reached;
+
 static void any_act(struct guest *guest, int device)
 {
 	unsigned char *somewhere = guest->memory + rand() % 512 * 4096UL;
+	unsigned int act = rand() % ACTS;
 	char seed[12];
 
-	switch (rand() % 14) {
+	if (reached)
+		reached->acts[act]++;
+	switch (act) {
 	case 0:
 		if (!fork()) {
 			usleep(rand() % 3000);
@@ -875,42 +950,77 @@ static void any_act(struct guest *guest, int device)
 	}
 }
 
+/* Its own memory is among what it takes away; the host would print a line. */
+static void leave(int sig)
+{
+	_exit(sig);
+}
+
 /* Whatever comes to its mind, until it is killed. */
 static int c_act(unsigned int seed)
 {
 	struct guest guest;
 	int device = open_device();
 
+	signal(SIGSEGV, leave);
+	signal(SIGBUS, leave);
 	srand(seed);
 	if (device < 0)
 		return 1;
 	start(&guest, device, NULL);
+	if (reached) {
+		reached->guests++;
+		reached->running = 1;
+	}
 	for (;;)
 		any_act(&guest, device);
 }
 
-static int c_random(int rounds, unsigned int seed)
+/* By turns in its first moments, which are the making of a guest, and after them. */
+static void live_and_die(unsigned int seed, int late)
 {
 	pid_t pid;
 
+	reached->running = 0;
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		/* A group, for it has children. */
+		setpgid(0, 0);
+		/* It may well fail at something: that is no news. */
+		dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+		_exit(c_act(seed));
+	}
+	setpgid(pid, pid);
+	for (int i = 0; late && !reached->running && i < 10000; i++)
+		usleep(1000);
+	usleep(rand() % 20000);
+	kill(-pid, SIGKILL);
+	ended(pid);
+}
+
+static int c_random(int rounds, unsigned int seed)
+{
+	int kinds = 0, acts = 0;
+
+	reached = mmap(NULL, sizeof(*reached), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(reached != MAP_FAILED);
 	srand(seed);
 	for (int i = 0; i < rounds; i++) {
 		unsigned int its = rand();
 
-		pid = fork();
-		MUST(pid >= 0);
-		if (!pid) {
-			/* A group, for it has children. */
-			setpgid(0, 0);
-			/* It may well fail at something: that is no news. */
-			dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-			_exit(c_act(its));
-		}
-		setpgid(pid, pid);
-		usleep(rand() % 20000);
-		kill(-pid, SIGKILL);
-		ended(pid);
+		live_and_die(its, i & 1);
 	}
+	for (int i = 0; i < ACTS; i++) {
+		kinds += reached->acts[i] > 0;
+		acts += reached->acts[i];
+	}
+	printf("# %d of %d had a guest that ran; %d acts of %d kinds\n",
+	       reached->guests, rounds, acts, kinds);
+	/* Of 400 acts each kind is one, but for one time in 10^11. */
+	MUST(reached->guests >= rounds / 2 && acts >= rounds / 4);
+	MUST(kinds == ACTS || acts < 400);
 	return 0;
 }
 
@@ -1000,6 +1110,8 @@ int main(int argc, char **argv)
 		return c_held(argc, argv);
 	if (!strcmp(what, "traced"))
 		return c_traced(n);
+	if (!strcmp(what, "watched"))
+		return c_watched(n);
 	if (!strcmp(what, "random"))
 		return c_random(n, argc > 3 ? atoi(argv[3]) : 1);
 	if (!strcmp(what, "act"))
