@@ -245,14 +245,15 @@ void payload_all_tables(void)
 
 /*
  * Addresses that are the host's or the launcher's at this moment. The command
- * line has them; the test fails that does not give any.
+ * line has them; the test fails that gives none of the host kernel's.
  */
 void payload_contain_given(void)
 {
-	unsigned int n, k;
+	unsigned int n = 0, k;
 	u64 va;
 
-	for (n = 0; next_address(&va); n++) {
+	while (next_address(&va)) {
+		n += va >> 63;
 		/* Its own there, or what it says is not memory: not to be fetched from. */
 		if (va >= RINGLET_BOOT_MAP_BASE &&
 		    va < RINGLET_BOOT_MAP_BASE + RINGLET_BOOT_MAP_SIZE)
@@ -271,6 +272,6 @@ void payload_contain_given(void)
 				     c.gpr[RAX]);
 		}
 	}
-	if (!n)
-		fail("no addresses were given");
+	if (n < 6)
+		fail("of the host's addresses there are %u", n);
 }

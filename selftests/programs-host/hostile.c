@@ -9,6 +9,8 @@
  *	hostile slots	memory slots without memory behind them
  *	hostile windows	more vCPUs than a process can have, and memory after the one
  *			that failed
+ *	hostile twovms	two VMs with the same addresses and other memory, on one CPU and
+ *			on any
  *	hostile smp	a guest that lies about its other vCPUs: each lie is an errno
  *	hostile tables N SECONDS
  *			a guest of N vCPUs that wants as many shadow tables as it can
@@ -23,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +241,87 @@ static int run_to_shutdown(int vcpu)
 	return 0;
 }
 
+/* ---- Guest to guest ---- */
+
+#define WORD 0x180000
+#define TURNS 5000
+
+static void emit(const void *bytes, size_t n)
+{
+	memcpy(code, bytes, n);
+	code += n;
+}
+
+/* A word of its own, again and again, of which the other VM has another. */
+static void keep_word(uint64_t value)
+{
+	int32_t turns = TURNS, back;
+	unsigned char *loop;
+
+	/* mov $value, %rbx; mov $turns, %r12d */
+	emit("\x48\xbb", 2);
+	emit(&value, sizeof(value));
+	emit("\x41\xbc", 2);
+	emit(&turns, sizeof(turns));
+	loop = code;
+	/* mov %rbx, WORD */
+	emit("\x48\x89\x1c\x25\x00\x00\x18\x00", 8);
+	hypercall(RINGLET_HC_YIELD, 0, 0);
+	/* cmp WORD, %rbx; je over; ud2; over: dec %r12d; jnz loop */
+	emit("\x48\x3b\x1c\x25\x00\x00\x18\x00", 8);
+	emit("\x74\x02\x0f\x0b\x41\xff\xcc\x0f\x85", 9);
+	back = loop - (code + sizeof(back));
+	emit(&back, sizeof(back));
+	hypercall(RINGLET_HC_SHUTDOWN, RINGLET_SHUTDOWN_POWEROFF, 0);
+}
+
+static void *run_to_end(void *vcpu)
+{
+	return (void *)(intptr_t)run_to_shutdown((intptr_t)vcpu);
+}
+
+/* Both have the same CR3, tables and addresses; what differs is where that is. */
+static int two_vms(int device)
+{
+	const uint64_t words[2] = { 0x1111222233334444, 0x5555666677778888 };
+	unsigned char *memory[2];
+	pthread_t threads[2];
+	void *result;
+	int failed = 0;
+
+	for (intptr_t i = 0; i < 2; i++) {
+		int vm = ioctl(device, RINGLET_CREATE_VM, 0);
+
+		check(vm, "CREATE_VM");
+		memory[i] = make_memory(vm);
+		keep_word(words[i]);
+		check(-pthread_create(&threads[i], NULL, run_to_end,
+				      (void *)(intptr_t)make_vcpu(vm, 0)),
+		      "pthread_create");
+	}
+	for (int i = 0; i < 2; i++) {
+		check(-pthread_join(threads[i], &result), "pthread_join");
+		failed |= !!result;
+		failed |= memcmp(memory[i] + WORD, &words[i], sizeof(words[i]));
+	}
+	return failed ? -1 : 0;
+}
+
+static int on_one_cpu_and_on_any(int device)
+{
+	cpu_set_t all, first;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	check(sched_getaffinity(0, sizeof(all), &all), "CPUs");
+	check(sched_setaffinity(0, sizeof(first), &first), "CPU 0");
+	check(two_vms(device), "two VMs on one CPU");
+	check(sched_setaffinity(0, sizeof(all), &all), "all CPUs");
+	return two_vms(device);
+}
+
+/* ---- All windows ---- */
+
 #define VMS 8
 #define VCPUS 64 /* of each: all the windows that a process can have */
 
@@ -318,6 +402,11 @@ static int try(int argc, char **argv)
 	}
 	if (!strcmp(what, "tables") && argc == 4) {
 		want_tables(vm, atoi(argv[2]), atoi(argv[3]));
+		puts("survived");
+		return 0;
+	}
+	if (!strcmp(what, "twovms")) {
+		check(on_one_cpu_and_on_any(device), "two VMs");
 		puts("survived");
 		return 0;
 	}

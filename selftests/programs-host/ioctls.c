@@ -148,6 +148,15 @@ static void memory_slots(void)
 	if (ioctl(vm, RINGLET_SET_MEMORY, &good))
 		fail("SET_MEMORY after all that were refused");
 	refuses_memory("SET_MEMORY again", good, EEXIST);
+	/* The first of eight. */
+	m = good;
+	for (int i = 1; i < 8; i++) {
+		m.gpa += good.size;
+		if (ioctl(vm, RINGLET_SET_MEMORY, &m))
+			fail("SET_MEMORY of eight slots");
+	}
+	m.gpa += good.size;
+	refuses_memory("SET_MEMORY, a ninth", m, E2BIG);
 }
 
 static void on_vm(void)

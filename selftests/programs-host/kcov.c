@@ -35,10 +35,12 @@ struct kcov {
 };
 
 /* Without a lock: who holds one may be killed, and the set is its parent's, too. */
-static struct {
+struct set {
 	size_t nr;
 	unsigned char reached[TEXT_MAX];
-} *set;
+};
+
+static struct set *set;
 
 static __attribute__((constructor)) void make_set(void)
 {
