@@ -458,9 +458,8 @@ static void stop_guest(void)
 /* One exit; false if the guest is over. */
 static bool run_once(bool *done)
 {
-	char text[513] = "";
-
 	int error = ioctl(vcpu, RINGLET_RUN, 0) ? errno : 0;
+	char text[513] = "";
 
 	if (kcov)
 		kcov_take(kcov);

@@ -280,7 +280,10 @@ static void *run_to_end(void *vcpu)
 	return (void *)(intptr_t)run_to_shutdown((intptr_t)vcpu);
 }
 
-/* Both have the same CR3, tables and addresses; what differs is where that is. */
+/*
+ * Both have the same CR3, tables and addresses; what differs is where that is.
+ * On one CPU the host's tick changes from one to the other.
+ */
 static int two_vms(int device)
 {
 	const uint64_t words[2] = { 0x1111222233334444, 0x5555666677778888 };

@@ -120,7 +120,7 @@ no_file:
 
 static bool add(unsigned long offset)
 {
-	if (offset >= TEXT_MAX ||
+	if (offset >= TEXT_MAX || set->reached[offset] ||
 	    __atomic_exchange_n(&set->reached[offset], 1, __ATOMIC_RELAXED))
 		return false;
 	__atomic_fetch_add(&set->nr, 1, __ATOMIC_RELAXED);
