@@ -140,8 +140,7 @@ static int issue(int fd, unsigned int r, unsigned long arg)
 	int error = ret < 0 ? errno : 0;
 
 	__sync_fetch_and_add(&stats->requests[r][error % ERRNOS], 1);
-	if (kcov)
-		kcov_take(kcov);
+	kcov_take(kcov);
 	errno = error;
 	return ret;
 }
@@ -1260,8 +1259,7 @@ static void *chaos_main(void *arg)
 	tick(TICK_NS);
 	while (!over) {
 		PICK(rng, acts)(rng);
-		if (kcov)
-			kcov_take(kcov);
+		kcov_take(kcov);
 		/* In a calm episode the CPU is for the calls. */
 		if (!wild || one_in(rng, 4))
 			usleep(below(rng, 20000));

@@ -461,8 +461,7 @@ static bool run_once(bool *done)
 	int error = ioctl(vcpu, RINGLET_RUN, 0) ? errno : 0;
 	char text[513] = "";
 
-	if (kcov)
-		kcov_take(kcov);
+	kcov_take(kcov);
 	if (error) {
 		if (error == EINTR)
 			return true;

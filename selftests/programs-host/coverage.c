@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What several programs reached of the module, together. Runs in the disposable
- * host: "coverage FILE..." reads what kcov_save() wrote.
+ * host: "coverage FILE..." reads what kcov_end() wrote.
  */
 #include <stdio.h>
 

@@ -428,12 +428,9 @@ static int try(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct kcov *kcov = kcov_start();
-	const char *coverage = getenv("COVERAGE");
 	int status = try(argc, argv);
 
-	if (kcov && coverage) {
-		kcov_take(kcov);
-		kcov_save(coverage);
-	}
+	kcov_take(kcov);
+	kcov_end(NULL);
 	return status;
 }

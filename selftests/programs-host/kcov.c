@@ -35,18 +35,13 @@ struct kcov {
 };
 
 /* Without a lock: who holds one may be killed, and the set is its parent's, too. */
-struct set {
-	size_t nr;
-	unsigned char reached[TEXT_MAX];
-};
-
-static struct set *set;
+static unsigned char *reached;
 
 static __attribute__((constructor)) void make_set(void)
 {
-	set = mmap(NULL, sizeof(*set), PROT_READ | PROT_WRITE,
-		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (set == MAP_FAILED) {
+	reached = mmap(NULL, TEXT_MAX, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (reached == MAP_FAILED) {
 		perror("coverage");
 		exit(2);
 	}
@@ -118,34 +113,41 @@ no_file:
 	return NULL;
 }
 
-static bool add(unsigned long offset)
+static void add(unsigned long offset)
 {
-	if (offset >= TEXT_MAX || set->reached[offset] ||
-	    __atomic_exchange_n(&set->reached[offset], 1, __ATOMIC_RELAXED))
-		return false;
-	__atomic_fetch_add(&set->nr, 1, __ATOMIC_RELAXED);
-	return true;
+	if (offset < TEXT_MAX)
+		reached[offset] = 1;
 }
 
-size_t kcov_take(struct kcov *kcov)
+void kcov_take(struct kcov *kcov)
 {
-	unsigned long n = __atomic_load_n(&kcov->area[0], __ATOMIC_RELAXED);
-	size_t new = 0;
+	unsigned long n;
 
+	if (!kcov)
+		return;
+	n = __atomic_load_n(&kcov->area[0], __ATOMIC_RELAXED);
 	for (unsigned long i = 1; i <= n; i++)
-		new += add(kcov->area[i] - kcov->base);
+		add(kcov->area[i] - kcov->base);
 	forget(kcov);
-	return new;
 }
 
-bool kcov_save(const char *path)
+static size_t places(void)
+{
+	size_t n = 0;
+
+	for (unsigned long i = 0; i < TEXT_MAX; i++)
+		n += reached[i];
+	return n;
+}
+
+static bool save(const char *path)
 {
 	FILE *f = fopen(path, "a");
 
 	if (!f)
 		return false;
 	for (unsigned long i = 0; i < TEXT_MAX; i++)
-		if (set->reached[i])
+		if (reached[i])
 			fprintf(f, "%lx\n", i);
 	return !fclose(f);
 }
@@ -171,7 +173,7 @@ void kcov_report(FILE *to)
 
 	if (!f) {
 		fprintf(to, "# coverage: %zu places; there is no list of all\n",
-			set->nr);
+			places());
 		return;
 	}
 	/* By address, so that a function's places are together. */
@@ -185,7 +187,7 @@ void kcov_report(FILE *to)
 			strcpy(last, name);
 		}
 		all++;
-		hit += offset < TEXT_MAX && set->reached[offset];
+		hit += offset < TEXT_MAX && reached[offset];
 	}
 	if (functions && hit == before)
 		fprintf(to, "# never entered: %s\n", last);
@@ -200,9 +202,10 @@ void kcov_end(FILE *to)
 {
 	const char *file = getenv("COVERAGE");
 
-	if (!set->nr)
+	if (!places())
 		return;
-	kcov_report(to);
-	if (file && !kcov_save(file))
+	if (to)
+		kcov_report(to);
+	if (file && !save(file))
 		perror(file);
 }

@@ -6,9 +6,9 @@
  *
  *	struct kcov *kcov = kcov_start();	NULL: this host has no KCOV
  *	ioctl(...);
- *	new = kcov_take(kcov);			after each call, or a few
+ *	kcov_take(kcov);			after each call, or a few
  *	...
- *	kcov_report(stdout);			"# coverage: 812 of 1003 places, ..."
+ *	kcov_end(stdout);			"# coverage: 812 of 1003 places, ..."
  *
  * Each thread has a struct kcov of its own, and so has a child: what is left of
  * its parent's is not for it. What they take goes to one set, which a process
@@ -18,7 +18,6 @@
 #define KCOV_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 
 struct kcov;
@@ -26,14 +25,10 @@ struct kcov;
 /* Begin to record what the calling thread does in the module. */
 struct kcov *kcov_start(void);
 
-/*
- * Put what was recorded since the last time into the set, and forget it. The
- * return value is how many places are new to the set.
- */
-size_t kcov_take(struct kcov *kcov);
+/* Put what was recorded since the last time into the set, and forget it. */
+void kcov_take(struct kcov *kcov);
 
-/* The set as a file of offsets in the module, which is added to; and back. */
-bool kcov_save(const char *path);
+/* Add to the set what kcov_end() wrote: offsets in the module, one a line. */
 bool kcov_load(const char *path);
 
 /*
@@ -43,8 +38,8 @@ bool kcov_load(const char *path);
 void kcov_report(FILE *to);
 
 /*
- * At a program's end: the report, if there is a set at all, which is then
- * added to the file that the environment names as COVERAGE.
+ * At a program's end: the report, unless @to is NULL, and the set is added to
+ * the file that the environment names as COVERAGE. Nothing without a set.
  */
 void kcov_end(FILE *to);
 
