@@ -10,6 +10,8 @@
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 
+#include "../../module/compat/features.h"
+
 static char *set = "";
 module_param(set, charp, 0400);
 MODULE_PARM_DESC(set, "names, with a comma after each");
@@ -27,11 +29,7 @@ static const struct {
 	FEATURE(IBPB_ON_VMEXIT),
 	FEATURE(KERNEL_IBRS),
 	FEATURE(CLEAR_BHB_LOOP),
-#ifdef X86_FEATURE_CLEAR_BHB_VMEXIT
 	FEATURE(CLEAR_BHB_VMEXIT),
-#else /* its name before 6.17 */
-	{ "CLEAR_BHB_VMEXIT,", X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT },
-#endif
 	FEATURE(RSB_CTXSW),
 	FEATURE(IBRS_ENHANCED),
 	FEATURE(UNRET),
