@@ -245,7 +245,7 @@ void payload_all_tables(void)
 
 /*
  * Addresses that are the host's or the launcher's at this moment. The command
- * line has them; the test fails that gives none of the host kernel's.
+ * line has them; the test fails that gives fewer than six of the host kernel's.
  */
 void payload_contain_given(void)
 {
