@@ -309,7 +309,7 @@ static void forget(struct ringlet_vm *vm, struct ringlet_memslot *slot,
 	struct ringlet_vcpu *vcpu;
 	u32 id = 0;
 
-	/* Of a huge slot mostly little is known, and this is under a spinlock. */
+	/* Of a huge slot mostly little is known. */
 	for_each_set_bitrange_from(begin, end, slot->shadowed, last + 1)
 		ringlet_linear_clear(&vm->linear, slot->gfn + begin,
 				     end - begin);
@@ -318,19 +318,38 @@ static void forget(struct ringlet_vm *vm, struct ringlet_memslot *slot,
 		ringlet_request(vcpu, RINGLET_REQ_FLUSH);
 }
 
-/* The same for an address range, if any of it is known at all. */
-static bool forget_range(struct ringlet_vm *vm, unsigned long start,
+/*
+ * Frames between which mn_lock is given up for a moment, 256 KiB of stores: a
+ * launcher of 64 GiB that ends takes all away at once, and others spin.
+ */
+#define FORGET_AT_ONCE 32768UL
+
+/*
+ * The same for an address range. What else is invalidated in such a moment finds
+ * that mn_throwing has counted this one, and that the flush is requested
+ * for all that is forgotten by then.
+ */
+static void forget_range(struct ringlet_vm *vm, unsigned long start,
 			 unsigned long end)
 {
 	unsigned long first, last;
 	int i;
 
-	if (!range_shadowed(vm, start, end))
-		return false;
-	for (i = 0; i < vm->nr_slots; i++)
-		if (overlap(&vm->slots[i], start, end, &first, &last))
-			forget(vm, &vm->slots[i], first, last);
-	return true;
+	for (i = 0; i < vm->nr_slots; i++) {
+		struct ringlet_memslot *slot = &vm->slots[i];
+
+		if (!overlap(slot, start, end, &first, &last))
+			continue;
+		while ((first = find_next_bit(slot->shadowed, last + 1,
+					      first)) <= last) {
+			forget(vm, slot, first,
+			       min(last, first + FORGET_AT_ONCE - 1));
+			first += FORGET_AT_ONCE;
+			spin_unlock(&vm->mn_lock);
+			cpu_relax();
+			spin_lock(&vm->mn_lock);
+		}
+	}
 }
 
 /* Wait until no vCPU runs on what was requested to be flushed. */
@@ -577,13 +596,15 @@ static int mn_invalidate_range_start(struct mmu_notifier *mn,
 				     const struct mmu_notifier_range *range)
 {
 	struct ringlet_vm *vm = vm_of(mn);
-	bool flush;
+	bool known, flush;
 
 	spin_lock(&vm->mn_lock);
 	vm->mn_active++;
-	flush = forget_range(vm, range->start, range->end);
-	flush |= !!vm->mn_throwing;
+	known = range_shadowed(vm, range->start, range->end);
+	flush = known || vm->mn_throwing;
 	vm->mn_throwing += flush;
+	if (known)
+		forget_range(vm, range->start, range->end);
 	spin_unlock(&vm->mn_lock);
 	if (flush)
 		throw_out(vm);
@@ -615,8 +636,10 @@ static ringlet_young mn_clear_young(struct mmu_notifier *mn,
 	bool young;
 
 	spin_lock(&vm->mn_lock);
-	young = forget_range(vm, start, end);
+	young = range_shadowed(vm, start, end);
 	vm->mn_throwing += young;
+	if (young)
+		forget_range(vm, start, end);
 	spin_unlock(&vm->mn_lock);
 	if (young)
 		throw_out(vm);
