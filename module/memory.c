@@ -319,8 +319,10 @@ static void forget(struct ringlet_vm *vm, struct ringlet_memslot *slot,
 }
 
 /*
- * Frames between which mn_lock is given up for a moment, 256 KiB of stores: a
- * launcher of 64 GiB that ends takes all away at once, and others spin.
+ * Frames between which mn_lock is given up for a moment, 256 KiB of stores: 64
+ * GiB can go at once (munmap(), a soft-dirty scan, the OOM reaper), and all
+ * vCPUs that fault meanwhile spin. Not after the last: the small ranges, which
+ * are most, would queue up behind those vCPUs.
  */
 #define FORGET_AT_ONCE 32768UL
 
@@ -345,6 +347,8 @@ static void forget_range(struct ringlet_vm *vm, unsigned long start,
 			forget(vm, slot, first,
 			       min(last, first + FORGET_AT_ONCE - 1));
 			first += FORGET_AT_ONCE;
+			if (first > last)
+				break;
 			spin_unlock(&vm->mn_lock);
 			cpu_relax();
 			spin_lock(&vm->mn_lock);
@@ -591,7 +595,11 @@ static struct ringlet_vm *vm_of(struct mmu_notifier *mn)
 	return container_of(mn, struct ringlet_vm, mn);
 }
 
-/* May be called where sleeping is not allowed (the OOM reaper): it does not. */
+/*
+ * May be called where sleeping is not allowed (the OOM reaper). It waits for
+ * mn_lock, under which nobody sleeps or allocates, and for vCPUs to leave; on
+ * PREEMPT_RT that lock may sleep, as the one that KVM takes here.
+ */
 static int mn_invalidate_range_start(struct mmu_notifier *mn,
 				     const struct mmu_notifier_range *range)
 {
@@ -658,6 +666,10 @@ static ringlet_young mn_test_young(struct mmu_notifier *mn,
 	return young;
 }
 
+/*
+ * No release(): once the last user of an mm is gone, which is before it unmaps
+ * anything, nobody can RUN, and what the frame table says is looked at no more.
+ */
 static const struct mmu_notifier_ops mn_ops = {
 	.invalidate_range_start = mn_invalidate_range_start,
 	.invalidate_range_end = mn_invalidate_range_end,
