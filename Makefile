@@ -107,7 +107,7 @@ help:
 	@echo 'make               the module for this kernel, if its headers are there, and the launcher'
 	@echo 'make run           a guest with a shell, in a disposable host (HOST=here: this machine)'
 	@echo 'make run CMD=WORDS run that in the guest: its output, its status'
-	@echo 'make check         all tests (T=REGEX: those)'
+	@echo 'make check         the tests, but for what takes hours (T=REGEX: those)'
 	@echo 'make check-all     all tests at full count, on all hosts; goes on where it was stopped'
 	@echo 'make check-strict  module and guest on a strict CPU: Bochs, with PCIDs, global pages, IBT'
 	@echo 'make fuzz          random ioctls, hypercalls and instructions for MINUTES=30 on each host (SEED=)'

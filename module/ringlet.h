@@ -2,7 +2,7 @@
 /*
  * The module's own structures and what its files offer one another, file by
  * file. Everything runs in the host kernel, on the host's tables; the only code
- * that does not is switcher/switch.S.
+ * that does not is in switcher/.
  *
  * Who owns what. A vCPU's window, shadow tables and virtual registers belong
  * to the thread that runs it (vcpu->mutex), for a moment to a shrinker that

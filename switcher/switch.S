@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The world switch, and the only CPL-0 code that ever runs on a shadow root.
+ * The world switch. With fast.c and stubs.S it is the only CPL-0 code that ever
+ * runs on a shadow root.
  *
  * ringlet_enter() is called by the module, on the host's stack and tables, at
  * the window's address, interrupts off; it returns when the guest has left.
