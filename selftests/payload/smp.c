@@ -502,14 +502,21 @@ static void wait_once(void *argument)
 
 SNIPPET(smp_syscall, "syscall\n\tint3");
 
-/* The same as a context, to which what ended it is delivered. */
+static volatile bool no_more;
+
+/*
+ * The same as a context, to which what ended it is delivered. A WAIT may return
+ * early, as it does when the host takes memory away; it is made once more.
+ */
 static void wait_in_context(void *argument)
 {
-	taken = kernel_context(smp_syscall);
-	taken.gpr[RAX] = RINGLET_HC_WAIT;
-	taken.gpr[RDI] = (u64)argument;
-	phase[1] = 1;
-	taken_event = run(&taken);
+	do {
+		taken = kernel_context(smp_syscall);
+		taken.gpr[RAX] = RINGLET_HC_WAIT;
+		taken.gpr[RDI] = (u64)argument;
+		phase[1] = 1;
+		taken_event = run(&taken);
+	} while (taken_event->gate == EXC_BP && !no_more);
 	phase[1] = 2;
 }
 
@@ -528,6 +535,7 @@ static void wait_ends(u64 how, u64 line)
 	bool nmi = line == RINGLET_IPI_NMI;
 
 	phase[1] = 0;
+	no_more = false;
 	start_vcpu(1, wait_in_context, (void *)how);
 	wait_for_word(&phase[1], 1);
 	pass_time();
@@ -539,6 +547,7 @@ static void wait_ends(u64 how, u64 line)
 	send_ipi(2, line);
 	if (!wait_for_word(&phase[1], 2)) {
 		fail("WAIT %llx goes on after IPI %llx", how, line);
+		no_more = true;
 		hypercall(RINGLET_HC_KICK, 1, 0, 0);
 	}
 	wait_stopped(1);
