@@ -869,7 +869,9 @@ static int c_starved(void)
 	write_file("/proc/sys/kernel/sched_rt_runtime_us", "950000");
 	printf("waits with a CPU %ld; %llu flushes without one, %ld waits\n",
 	       waits, (unsigned long long)flushed, waited);
-	MUST(flushed > 100 && waited < 3);
+	fflush(stdout);
+	/* From 6.8 on the scheduler lends it 50 ms of each second all the same. */
+	MUST(flushed > 100 && waited < (long)flushed / 4);
 	MUST(ended(pid) == SIGKILL);
 	return 0;
 }
