@@ -141,11 +141,6 @@ static void map_memory(void)
 	flush_all();
 }
 
-static void set_xcr0(u64 xcr0)
-{
-	asm volatile("xsetbv" : : "a"((u32)xcr0), "d"(xcr0 >> 32), "c"(0));
-}
-
 void payload_cases(void)
 {
 	batch = at(BATCH_GPA);

@@ -19,11 +19,6 @@ SNIPPET(fpu_read, "mov (%rdi), %rax\n\tint3");
 static u8 image[AREA] __attribute__((aligned(64)));
 static u8 result[AREA] __attribute__((aligned(64)));
 
-static bool has_xsave(void)
-{
-	return cpuid(1, 0).ecx >> 27 & 1;
-}
-
 /* All components that a guest may have; and as its kernel, by XSETBV. */
 static u64 all_components(void)
 {
@@ -39,21 +34,6 @@ static u32 native_xsave_features(void)
 
 	asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
 	return eax;
-}
-
-static void set_xcr0(u64 xcr0)
-{
-	asm volatile("xsetbv"
-		     :
-		     : "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)), "c"(0));
-}
-
-static u64 get_xcr(u32 nr)
-{
-	u32 low, high;
-
-	asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(nr));
-	return low | (u64)high << 32;
 }
 
 static void xsave(void *to, u64 mask)

@@ -181,11 +181,28 @@ u64 hypercall5(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e);
 u64 try_get_dr(u64 nr, u64 *value);
 u64 get_dr(u64 nr);
 struct cpuid cpuid(u32 leaf, u32 subleaf);
+bool has_xsave(void);
 void set_gate(u64 gate, u64 address);
 u64 default_gate(u64 gate);
 u64 load_cr3(u64 cr3);
 void invlpg(u64 address);
 void flush_all(void);
+
+static inline u64 get_xcr(u32 nr)
+{
+	u32 low, high;
+
+	asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(nr));
+	return low | (u64)high << 32;
+}
+
+/* Carried out by the module. */
+static inline void set_xcr0(u64 xcr0)
+{
+	asm volatile("xsetbv"
+		     :
+		     : "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)), "c"(0));
+}
 
 /* The CPU's own word, which is not what the hypercall says. */
 static inline struct cpuid native_cpuid(u32 leaf, u32 subleaf)

@@ -282,6 +282,11 @@ struct cpuid cpuid(u32 leaf, u32 subleaf)
 	return (struct cpuid){ rdi, rsi, rdx, r10 };
 }
 
+bool has_xsave(void)
+{
+	return cpuid(1, 0).ecx >> 27 & 1;
+}
+
 void set_gate(u64 gate, u64 address)
 {
 	hypercall(RINGLET_HC_SET_GATE, gate, address, 0);

@@ -310,30 +310,28 @@ void payload_forbid_tsc(void)
 
 SNIPPET(sensitive_xsetbv, "xsetbv\n\tint3");
 
-static u64 xgetbv(void)
-{
-	u32 low, high;
-
-	asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	return low | (u64)high << 32;
-}
-
-/* XCR0 by the SDM's rules (vol. 1, 13.3), and within what the host switches. */
+/* XCR0 by the SDM's rules (vol. 1, 13.3), and within what the host switches; #UD without XSAVE. */
 void payload_xcr0(void)
 {
 	const u64 wrong[] = { 0,	 2,	     4,		 5,
 			      1UL << 63, 0x21,	     0x60 | 3,	 ~0UL,
 			      8 | 1,	 1 << 9 | 1, 3 << 17 | 3 };
-	u64 was = xgetbv();
 	unsigned int i;
 	struct context c;
+	u64 was;
 
+	if (!has_xsave()) {
+		c = kernel_context(sensitive_xsetbv);
+		came(run(&c), &c, EXC_UD, 0, (u64)sensitive_xsetbv);
+		return;
+	}
+	was = get_xcr(0);
 	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
 		c = kernel_context(sensitive_xsetbv);
 		c.gpr[RAX] = (u32)wrong[i];
 		c.gpr[RDX] = wrong[i] >> 32;
 		came(run(&c), &c, EXC_GP, 0, (u64)sensitive_xsetbv);
-		same("XCR0", xgetbv(), was);
+		same("XCR0", get_xcr(0), was);
 	}
 	c = kernel_context(sensitive_xsetbv);
 	c.gpr[RAX] = 3;
@@ -344,7 +342,7 @@ void payload_xcr0(void)
 		c.gpr[RAX] = i ? (u32)was : 3;
 		c.gpr[RDX] = i ? was >> 32 : 0;
 		came(run(&c), &c, EXC_BP, 0, (u64)sensitive_xsetbv + 4);
-		same("XCR0", xgetbv(), i ? was : 3);
+		same("XCR0", get_xcr(0), i ? was : 3);
 	}
 }
 

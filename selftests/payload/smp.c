@@ -72,14 +72,6 @@ struct first_look {
 	u64 number;
 };
 
-static u64 xgetbv(void)
-{
-	u32 low, high;
-
-	asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	return low | (u64)high << 32;
-}
-
 SNIPPET(smp_rdtsc, "rdtsc\n\tint3");
 SNIPPET(smp_tls, "mov %ebx, %fs\n\tint3");
 
@@ -93,7 +85,7 @@ static void look(void *argument)
 	for (i = 0; i < 8; i++)
 		if (i != 4 && i != 5)
 			l->dr[i] = get_dr(i);
-	l->xcr0 = xgetbv();
+	l->xcr0 = has_xsave() ? get_xcr(0) : 3;
 	l->rflags = run(&c)->gate; /* #GP if CR4.TSD is on */
 	c = user_context(smp_tls);
 	c.gpr[RBX] = 0x63;
@@ -104,8 +96,6 @@ static void look(void *argument)
 /* Leaves behind all that a vCPU can have changed. */
 static void spoil(void *unused)
 {
-	u32 low = 3, high = 0;
-
 	wrgsbase(0x1234560000);
 	wrfsbase(0x6543210000);
 	shared()->user_gsbase = 0x777;
@@ -119,7 +109,8 @@ static void spoil(void *unused)
 	hypercall(RINGLET_HC_LOAD_TLS, 0x00cff3000000ffff, 0, 0);
 	hypercall(RINGLET_HC_LOAD_GS, 0x63, 0, 0);
 	set_gate(EXC_UD, 0);
-	asm volatile("xsetbv" : : "a"(low), "d"(high), "c"(0));
+	if (has_xsave())
+		set_xcr0(1);
 	asm volatile("mov %0, %%fs; mov %0, %%ds" : : "r"(0x2b));
 	asm volatile("pcmpeqd %xmm0, %xmm0; pcmpeqd %xmm15, %xmm15");
 	hypercall(RINGLET_HC_SET_TIMER, 0, 0, 0);
